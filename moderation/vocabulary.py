@@ -1,0 +1,199 @@
+"""The field's words, as enums. A word used anywhere in Gatehouse stands here first."""
+
+from django.db.models import IntegerChoices, TextChoices
+
+
+class Category(TextChoices):
+    """What a post may violate. One taxonomy for policies, providers, models and dialects."""
+
+    TOXIC = "toxic", "Toxic"
+    SEVERE_TOXIC = "severe_toxic", "Severely toxic"
+    HATE = "hate", "Hate against a protected group"
+    HARASSMENT = "harassment", "Harassment or insult"
+    THREAT = "threat", "Threat"
+    VIOLENCE = "violence", "Violence"
+    GRAPHIC = "graphic", "Graphic violence"
+    SEXUAL = "sexual", "Sexual content"
+    SEXUAL_MINORS = "sexual_minors", "Sexual content with minors"
+    SELF_HARM = "self_harm", "Self-harm"
+    ILLICIT = "illicit", "Illicit goods or acts"
+    EXTREMISM = "extremism", "Extremism"
+    DRUGS = "drugs", "Drugs"
+    WEAPONS = "weapons", "Weapons"
+    PROFANITY = "profanity", "Profanity"
+    SPAM = "spam", "Spam"
+    MALWARE = "malware", "Malware"
+    PERSONAL_INFO = "personal_info", "Personal information"
+    OTHER = "other", "Other"
+
+
+class Action(TextChoices):
+    """What a verdict or a decision asks for, mildest first."""
+
+    ALLOW = "allow", "Allow"
+    WARN = "warn", "Allow with a warning"
+    REVIEW = "review", "Send to a person"
+    BLOCK = "block", "Block"
+
+
+# The mildest first: the severest of several rules wins.
+SEVERITY_OF_ACTION = {action: rank for rank, action in enumerate(Action)}
+
+
+class Status(TextChoices):
+    """Where a post's current revision stands."""
+
+    PENDING = "pending", "Being checked"
+    IN_REVIEW = "in_review", "With a moderator"
+    APPROVED = "approved", "Approved"
+    REJECTED = "rejected", "Rejected"
+
+
+class Visibility(TextChoices):
+    """Who can read a post now. A fact apart from its status."""
+
+    PUBLIC = "public", "Everyone"
+    HELD = "held", "Its author, until it is judged"
+    HIDDEN = "hidden", "Its author, with the reason"
+    DELETED = "deleted", "Nobody"
+
+
+class PublishingMode(TextChoices):
+    """What readers see before the verdict on a revision."""
+
+    PUBLISH_THEN_VERIFY = "publish_then_verify", "Publish at once, verify behind"
+    HOLD = "hold", "Hold until judged"
+    HOLD_IF_RISKY = "hold_if_risky", "Hold when the author is new or was rejected"
+
+
+class PostKind(TextChoices):
+    TOPIC = "topic", "Topic"
+    REPLY = "reply", "Reply"
+
+
+class MediaKind(TextChoices):
+    IMAGE = "image", "Image"
+    GIF = "gif", "Animated image"
+    VIDEO = "video", "Video"
+
+
+class MediaState(TextChoices):
+    """How far an attachment has come from what was sent to what may be shown."""
+
+    WAITING = "waiting", "To be fetched"
+    READY = "ready", "Stored, re-encoded"
+    REFUSED = "refused", "Could not be used"
+
+
+class Standing(TextChoices):
+    """How far an author is trusted; decides the lane a submission waits in."""
+
+    WATCHED = "watched", "Recently rejected"
+    NEW = "new", "New"
+    KNOWN = "known", "Known"
+    TRUSTED = "trusted", "Trusted"
+
+
+class Reason(TextChoices):
+    """Why a revision was sent for screening."""
+
+    NEW = "new", "New post"
+    EDIT = "edit", "Edited"
+    RESCAN = "rescan", "Looked at again"
+    APPEAL = "appeal", "Appealed"
+    REPORT = "report", "Reported"
+
+
+class SubmissionState(TextChoices):
+    DUE = "due", "Waiting or being screened"
+    DECIDED = "decided", "Has its verdict"
+    SUPERSEDED = "superseded", "The post moved on"
+
+
+class Lane(TextChoices):
+    """The queues of Celery, each named as its queue."""
+
+    SCREEN_HIGH = "screen.high", "New and watched authors"
+    SCREEN = "screen", "Known authors"
+    SCREEN_LOW = "screen.low", "Trusted authors"
+    MEDIA = "media", "Posts with attachments"
+    DELIVER = "deliver", "What goes out"
+    RESCAN = "rescan", "Old posts looked at again"
+
+
+class Part(TextChoices):
+    """Which kind of part of a post a provider can judge."""
+
+    TEXT = "text", "Text"
+    IMAGE = "image", "Image"
+    GIF = "gif", "Animated image"
+    VIDEO = "video", "Video"
+
+
+class Outcome(TextChoices):
+    """What became of asking one provider about one part. Never mixed up."""
+
+    JUDGED = "judged", "Judged"
+    NOT_JUDGED = "not_judged", "Cannot judge this part"
+    FAILED = "failed", "Failed to answer"
+
+
+class EffectKind(TextChoices):
+    """One change that an enforcement owns."""
+
+    PUBLISH = "publish", "Show to everyone"
+    HOLD = "hold", "Hold until a person decides"
+    HIDE = "hide", "Hide from readers"
+    QUEUE = "queue", "Put before a moderator"
+    STRIKE = "strike", "Strike against the author"
+    NOTICE = "notice", "Tell the author"
+
+
+class ReviewLane(TextChoices):
+    NEW = "new", "New"
+    ESCALATED = "escalated", "Escalated"
+    APPEAL = "appeal", "Appeals"
+    REPORT = "report", "Reports"
+    SAMPLE = "sample", "Quality samples"
+
+
+class ReviewState(TextChoices):
+    OPEN = "open", "Open"
+    DECIDED = "decided", "Decided"
+    SUPERSEDED = "superseded", "The post moved on"
+
+
+class Severity(IntegerChoices):
+    """How much harm an item may do; each step is worth a fixed head start in the queue."""
+
+    LOW = 1, "Low"
+    MEDIUM = 2, "Medium"
+    HIGH = 3, "High"
+    CRITICAL = 4, "Critical"
+
+
+class ActorKind(TextChoices):
+    """Who or what took a step."""
+
+    AUTHOR = "author", "Author"
+    MODERATOR = "moderator", "Moderator"
+    API_KEY = "api_key", "API client"
+    MACHINE = "machine", "Policy and providers"
+    SYSTEM = "system", "Gatehouse"
+
+
+class Scope(TextChoices):
+    """What an API key may do."""
+
+    SUBMIT = "submit", "Submit, edit and delete posts"
+    READ = "read", "Read posts, status and history"
+    CHECK = "check", "Ask for a verdict without posting"
+    REVIEW = "review", "Decide reviews"
+    ADMIN = "admin", "Manage communities, policies and keys"
+
+
+class WordAction(TextChoices):
+    """What a community's word does while its author is still composing."""
+
+    ADVISE = "advise", "Warn the author"
+    BLOCK = "block", "Refuse at submit"

@@ -1,0 +1,280 @@
+"""Typed readers of environment variables that refuse nonsense with a message for people.
+
+Every reader accepts `NAME_FILE` in place of `NAME`: a path whose content is the value, as
+container secrets are handed over. An empty value counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+Number = TypeVar("Number", int, float)
+
+# A unix socket's path holds 107 bytes on Linux and 103 on macOS.
+SOCKET_PATH_BYTES = 100
+
+
+def read(name: str, default: str = "") -> str:
+    """Return the variable's text, or the content of the file that `NAME_FILE` points to."""
+    value = os.environ.get(name, "").strip()
+    path = os.environ.get(f"{name}_FILE", "").strip()
+    if value and path:
+        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, not both.")
+    if not path:
+        return value or default
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or default
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name}_FILE={path} cannot be read: {error.strerror}."
+        ) from error
+
+
+def read_bool(name: str, *, default: bool) -> bool:
+    """Return a switch: 1/0, true/false, yes/no or on/off."""
+    word = read(name).lower()
+    if not word:
+        return default
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise ImproperlyConfigured(f"{name} must be yes or no, not {word!r}.")
+
+
+def read_int(name: str, *, default: int, low: int = 0, high: int = 2**31 - 1) -> int:
+    """Return a whole number from `low` to `high`, both included."""
+    text = read(name)
+    if not text:
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}.") from None
+    return _within(name, number, low=low, high=high)
+
+
+def read_float(name: str, *, default: float, low: float = 0.0, high: float = 1e9) -> float:
+    """Return a number from `low` to `high`, both included."""
+    text = read(name)
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {text!r}.") from None
+    return _within(name, number, low=low, high=high)
+
+
+def _within(name: str, number: Number, *, low: Number, high: Number) -> Number:
+    if not low <= number <= high:
+        raise ImproperlyConfigured(f"{name} must be from {low} to {high}, not {number}.")
+    return number
+
+
+def read_list(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
+    """Return the words of a comma-separated list."""
+    words = [word.strip() for word in read(name).split(",")]
+    return [word for word in words if word] or list(default)
+
+
+def read_choice(name: str, *, choices: tuple[str, ...], default: str) -> str:
+    """Return one of `choices`, in any case."""
+    word = read(name, default)
+    for choice in choices:
+        if word.lower() == choice.lower():
+            return choice
+    raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {word!r}.")
+
+
+def read_folder(name: str, *, default: Path) -> Path:
+    """Return an absolute folder; it need not exist yet."""
+    return Path(read(name, str(default))).expanduser().absolute()
+
+
+def read_secret_key(data: Path) -> str:
+    """Return SECRET_KEY, or else one kept in `data`, made on first use and readable by us alone."""
+    given = read("SECRET_KEY")
+    if given:
+        if len(given) < 50:
+            raise ImproperlyConfigured("SECRET_KEY must have at least 50 characters.")
+        return given
+    path = data / "secret-key"
+    with suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii")
+    return _make_secret_key(path)
+
+
+def _make_secret_key(path: Path) -> str:
+    """Write the key whole or not at all: several processes may start at the same time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # made with mode 0600
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(64))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{path.parent} cannot be written ({error.strerror}): "
+            "set GATEHOUSE_DATA to a folder of yours, or SECRET_KEY."
+        ) from error
+    return path.read_text(encoding="ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteUrl:
+    """Where people reach the site: scheme, host and port, without a path."""
+
+    scheme: str
+    host: str
+    origin: str
+
+    @property
+    def is_https(self) -> bool:
+        return self.scheme == "https"
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in LOOPBACK_HOSTS
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names to answer to: this machine's own go together."""
+        return list(LOOPBACK_HOSTS) if self.is_loopback else [self.host]
+
+
+def read_site_url(name: str, *, default: str) -> SiteUrl:
+    """Return the site's public address, as in https://forum.example.org."""
+    text = read(name, default).rstrip("/")
+    parts = _split(name, text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        raise ImproperlyConfigured(
+            f"{name} must look like https://forum.example.org, not {text!r}."
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return SiteUrl(scheme=parts.scheme, host=host, origin=f"{parts.scheme}://{parts.netloc}")
+
+
+def read_database(
+    name: str,
+    *,
+    default: Path,
+    pool: Mapping[str, Any],
+    sqlite_options: Mapping[str, Any],
+    postgres_options: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return one entry of DATABASES from sqlite:///path or postgres://user:password@host/name."""
+    text = read(name, f"sqlite:///{default}")
+    parts = _split(name, text)
+    path = unquote(parts.path)[1:]
+    if not path:
+        raise ImproperlyConfigured(f"{name} must name a database.")
+    if parts.scheme == "sqlite":
+        file = Path(path).absolute()
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(file),
+            "OPTIONS": dict(sqlite_options),
+            # Without a file of its own, Django would test in memory, where nothing is concurrent.
+            "TEST": {"NAME": str(file.with_name(f"test-{file.name}"))},
+        }
+    if parts.scheme in {"postgres", "postgresql"}:
+        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": path,
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or "") or read("DATABASE_PASSWORD"),
+            "HOST": query.pop("host", unquote(parts.hostname or "")),
+            "PORT": str(parts.port or ""),
+            # The pool keeps the connections, so Django must not.
+            "CONN_MAX_AGE": 0,
+            "CONN_HEALTH_CHECKS": True,
+            "OPTIONS": {**postgres_options, **query, "pool": dict(pool)},
+        }
+    raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """One Redis-compatible server, addressed the way each library wants it.
+
+    `database` is the first of four that Gatehouse uses, one after the other.
+    """
+
+    server: str
+    database: int
+    query: str = ""
+
+    @property
+    def is_socket(self) -> bool:
+        return self.server.startswith("unix://")
+
+    def plain(self, offset: int) -> str:
+        """For redis-py, Django's cache and the channel layer."""
+        number = self.database + offset
+        if self.is_socket:
+            return f"{self.server}?db={number}{self._more()}"
+        return f"{self.server}/{number}{self._more('?')}"
+
+    def kombu(self, offset: int) -> str:
+        """For Celery."""
+        if self.is_socket:
+            path = self.server.removeprefix("unix://")
+            return f"redis+socket://{path}?virtual_host={self.database + offset}{self._more()}"
+        return self.plain(offset)
+
+    def _more(self, mark: str = "&") -> str:
+        return mark + self.query if self.query else ""
+
+
+def read_redis(name: str, *, default_socket: Path) -> RedisUrl:
+    """Return the Redis server: redis://host:port/n, rediss://… or unix:///path?db=n."""
+    text = read(name) or f"unix://{quote(str(default_socket))}?db=0"
+    parts = _split(name, text)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    if parts.scheme == "unix":
+        server, number = f"unix://{parts.path}", query.pop("db", "0")
+    elif parts.scheme in {"redis", "rediss"} and parts.hostname:
+        server, number = f"{parts.scheme}://{parts.netloc}", parts.path.strip("/") or "0"
+    else:
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix:///.")
+    if not number.isdecimal():
+        raise ImproperlyConfigured(f"{name} must end with a database number, not {number!r}.")
+    rest = "&".join(f"{key}={quote(value)}" for key, value in query.items())
+    return RedisUrl(server=server, database=int(number), query=rest)
+
+
+def socket_of(data: Path) -> Path:
+    """Return where the bundled server of this data folder listens, short enough for a socket."""
+    inside = data / "redis.sock"
+    if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES:
+        return inside
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"gatehouse-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def _split(name: str, text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises for a port that is not a number
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not an address: {error}.") from None
+    return parts

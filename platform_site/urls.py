@@ -1,0 +1,18 @@
+"""Which address leads where."""
+
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.urls")),
+]
+for route, module in [
+    ("api/v1/", "moderation.api.urls"),
+    ("", "moderation.web.urls"),
+    ("", "platform_site.forum.urls"),
+]:
+    if find_spec(module):
+        urlpatterns.append(path(route, include(module)))

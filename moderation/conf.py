@@ -1,0 +1,67 @@
+"""This app's settings: one `MODERATION` dict, read once into a frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from django.core.signals import setting_changed
+
+
+@dataclass(frozen=True, slots=True)
+class Conf:
+    """Every number with its unit in its name and its reason beside it."""
+
+    # A worker renews its lease while it screens; the lease only has to outlive a missed renewal.
+    lease_seconds: float = 12.0
+    lease_renew_seconds: float = 4.0
+    # 256 texts are judged in about 60 ms, and share one commit.
+    batch_size: int = 256
+    # Images take tens of milliseconds each: a smaller batch keeps the lease short.
+    media_batch_size: int = 16
+    # Measured under constant faults: no post needed more than four.
+    max_attempts: int = 5
+    # Doubles with each attempt; only orderly failures wait, a crash is picked up when its lease ends.
+    retry_backoff_seconds: float = 1.0
+    # A drain ends after this time so that a worker can be stopped and lanes alternate.
+    drain_seconds: float = 20.0
+    sweep_interval_seconds: float = 1.0
+
+    max_title_chars: int = 300
+    max_body_chars: int = 40_000
+    max_media_per_post: int = 8
+    max_upload_bytes: int = 10 * 1024 * 1024
+    max_bulk_items: int = 100
+
+    # Per author: what a person types, and what a script on their behalf may burst.
+    rate_burst: int = 60
+    rate_per_second: float = 1.0
+    # Per API key: a whole site's traffic.
+    key_rate_burst: int = 5_000
+    key_rate_per_second: float = 2_000.0
+    idempotency_days: int = 30
+
+    # Promotions are counted on approved posts without a standing strike.
+    known_after_approved: int = 5
+    trusted_after_approved: int = 50
+
+    # The keyless content-service endpoints: off unless an operator opens them.
+    open_content_service: bool = False
+    # Which community those endpoints post to when no key says so.
+    open_content_community: str = "demo"
+    # Hosts (host:port) that media may be fetched from although they are private; for tests and intranets.
+    fetch_allowed_hosts: frozenset[str] = frozenset()
+
+
+@cache
+def get_conf() -> Conf:
+    return Conf(**getattr(settings, "MODERATION", {}))
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == "MODERATION":
+        get_conf.cache_clear()
+
+
+setting_changed.connect(_forget)

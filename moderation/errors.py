@@ -1,0 +1,143 @@
+"""Every error that Gatehouse raises on purpose.
+
+ModerationError
+├── InvalidSubmission          what was sent cannot become a post; says what to change
+│   ├── BlockedWords             the community refuses these words
+│   ├── MediaRefused             an attachment is not an image we accept, or too large
+│   └── InvalidPolicy            a policy document breaks its schema
+├── NotFound                   no such thing, or not for this viewer
+├── NotAllowed                 the caller may not do this
+├── Conflict                   the post has moved on; reload and decide again
+│   ├── StaleRevision            an edit or a decision names an older revision
+│   ├── IdempotencyRunning       the first request with this key has not ended
+│   └── ReviewTaken              another moderator holds the item
+├── IdempotencyMismatch        the key was used with another payload
+├── RateLimited                too many requests; says when to come back
+├── FetchRefused               an outbound address or answer that we do not touch
+└── ProviderError
+    ├── ProviderUnavailable      try again later; counts against the breaker
+    │   └── ProviderRateLimited    the provider asks us to wait
+    └── ProviderRejected         trying again cannot help
+"""
+
+from __future__ import annotations
+
+
+class ModerationError(Exception):
+    """Base. `code` is public and stable; the message is for people and holds no post's text."""
+
+    code = "error"
+
+    def __init__(self, message: str = "", **details: object) -> None:
+        super().__init__(message or self.__class__.__doc__ or self.code)
+        self.details = details
+
+
+class InvalidSubmission(ModerationError):
+    """What was sent cannot become a post."""
+
+    code = "invalid_submission"
+
+
+class BlockedWords(InvalidSubmission):
+    """The community refuses words that this text uses."""
+
+    code = "blocked_words"
+
+
+class MediaRefused(InvalidSubmission):
+    """The attachment cannot be used."""
+
+    code = "media_refused"
+
+
+class InvalidPolicy(InvalidSubmission):
+    """The policy document breaks its schema."""
+
+    code = "invalid_policy"
+
+
+class NotFound(ModerationError):
+    """There is no such thing here."""
+
+    code = "not_found"
+
+
+class NotAllowed(ModerationError):
+    """You may not do this."""
+
+    code = "not_allowed"
+
+
+class Conflict(ModerationError):
+    """The post has moved on; reload and try again."""
+
+    code = "conflict"
+
+
+class StaleRevision(Conflict):
+    """The post was edited meanwhile; read it again first."""
+
+    code = "stale_revision"
+
+
+class IdempotencyRunning(Conflict):
+    """The first request with this Idempotency-Key is still running."""
+
+    code = "idempotency_running"
+
+
+class ReviewTaken(Conflict):
+    """Another moderator holds or has decided this item."""
+
+    code = "review_taken"
+
+
+class IdempotencyMismatch(ModerationError):
+    """This Idempotency-Key was used with another payload."""
+
+    code = "idempotency_mismatch"
+
+
+class RateLimited(ModerationError):
+    """Too many requests."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str = "", *, retry_after_seconds: float, **details: object) -> None:
+        super().__init__(message, **details)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class FetchRefused(ModerationError):
+    """This address cannot be fetched."""
+
+    code = "fetch_refused"
+
+
+class ProviderError(ModerationError):
+    """A provider did not judge."""
+
+    code = "provider_error"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider did not answer; trying later may help."""
+
+    code = "provider_unavailable"
+
+
+class ProviderRateLimited(ProviderUnavailable):
+    """The provider asks us to wait."""
+
+    code = "provider_rate_limited"
+
+    def __init__(self, message: str = "", *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ProviderRejected(ProviderError):
+    """The provider refuses this request; trying again cannot help."""
+
+    code = "provider_rejected"

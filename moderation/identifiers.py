@@ -1,0 +1,20 @@
+"""Identifiers that sort by the time they were made."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+
+
+def new_id() -> uuid.UUID:
+    """Return a version 7 UUID (RFC 9562): 48 bits of milliseconds, then random bits.
+
+    Rows that arrive together stand together in the primary key's index, so that inserting into
+    a large table costs what it costs in a small one.
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)

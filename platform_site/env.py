@@ -129,7 +129,7 @@ def _make_secret_key(path: Path) -> str:
             file.write(secrets.token_urlsafe(64))
         with suppress(FileExistsError):
             os.link(draft, path)
-        os.unlink(draft)
+        Path(draft).unlink()
     except OSError as error:
         raise ImproperlyConfigured(
             f"{path.parent} cannot be written ({error.strerror}): "

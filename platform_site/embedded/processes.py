@@ -109,14 +109,14 @@ def _settle(*, parent: int, name: str, log: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _tie_to(parent, name=name)
+    tie_to(parent, name=name)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(target, 1)
     os.dup2(target, 2)
 
 
-def _tie_to(parent: int, *, name: str) -> None:
+def tie_to(parent: int, *, name: str) -> None:
     """Die with the parent, even if that is killed; show the role in the process list."""
     if sys.platform != "linux":
         return

@@ -114,6 +114,11 @@ class FetchRefused(ModerationError):
 
     code = "fetch_refused"
 
+    def __init__(self, message: str = "", *, reason: str = "refused", **details: object) -> None:
+        super().__init__(message, **details)
+        # For logs and retries only: told to the caller, it would map our network for them.
+        self.reason = reason
+
 
 class ProviderError(ModerationError):
     """A provider did not judge."""

@@ -25,6 +25,8 @@ from platform_site.embedded import redis_server, roles, screen
 from platform_site.embedded.processes import Child, fork, wait
 from platform_site.embedded.supervisor import Supervisor
 
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
 NOT_SET_UP, PORT_TAKEN, NOT_WRITABLE, NO_REDIS = 1, 2, 3, 4
 PREPARE_SECONDS = 600.0
 READY_SECONDS = 60.0
@@ -43,15 +45,22 @@ SHARED_MODULES = (
 
 
 def main() -> int:
+    """Run until asked to stop; return the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_site.settings")
+    try:
+        data = env.read_folder("GATEHOUSE_DATA", default=BASE_DIR / "var")
+        port = env.read_int("PORT", default=8000, low=1, high=65535)
+        return run(data=data, host=env.read("HOST", "127.0.0.1"), port=port)
+    except ImproperlyConfigured as error:
+        leave(NOT_SET_UP, str(error))
+
+
+def run(*, data: Path, host: str, port: int) -> int:
     began = time.monotonic()
-    base = Path(__file__).resolve().parent.parent.parent
-    data = env.read_folder("GATEHOUSE_DATA", default=base / "var")
-    port = env.read_int("PORT", default=8000, low=1, high=65535)
     print("Gatehouse is starting.", flush=True)
     lock = own(data)
-    listener = bind(env.read("HOST", "127.0.0.1"), port)
-    load_site()
+    listener = bind(host, port)
+    django.setup()
     foundation = bundled_redis(data)
     supervisor = Supervisor(foundation=foundation, report=_tell_of_death)
     supervisor.take_signals()
@@ -104,14 +113,6 @@ def bind(host: str, port: int) -> socket.socket:
         )
     listener.listen(1024)
     return listener
-
-
-def load_site() -> None:
-    """Read the settings and load the apps."""
-    try:
-        django.setup()
-    except ImproperlyConfigured as error:
-        leave(NOT_SET_UP, str(error))
 
 
 def preload() -> None:

@@ -1,0 +1,131 @@
+# Everything a person or a machine does with Gatehouse. `make help` lists it.
+#
+# All you need beforehand is Python 3.11 and make. Every target installs what it needs first, once.
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# pip's own report of a hundred libraries is long; this counts them on one line, and keeps errors.
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --progress-bar off \
+  --require-hashes $(1) | awk '/^Collecting /{printf "\r    %d libraries", ++n; fflush()} END {if (n) print ""}'
+
+# The image model's licence (AGPL-3.0) differs from ours; `make run VISION=0` leaves it out.
+VISION ?= 1
+SECONDS ?= 300
+PYTEST_JOBS ?= 2
+
+# Services for `make test-services`, `make test-faults` has its own.
+SERVICES_DATABASE_URL ?= postgres://root@127.0.0.1:5432/test
+SERVICES_REDIS_URL    ?= redis://127.0.0.1:6379/11
+SERVICES_AMQP_URL     ?= amqp://guest:guest@127.0.0.1:5672//
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-services test-browser test-faults lint format lock bench clean
+.DELETE_ON_ERROR:
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- Installing: each stamp file says which list is already installed -------------------------------
+
+setup: $(VENV)/.dev  ## Install everything that development needs into .venv
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Gatehouse needs Python 3.11, and $(PYTHON) was not found." \
+	       "Install it, or say where it is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "Gatehouse needs Python 3.11; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; exit 1; }
+	@echo "  · Making $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.txt | $(BIN)/python
+	@echo "  · Installing Gatehouse's libraries (about a minute, once) …"
+	@$(call PIP_INSTALL,-r requirements.txt)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(BIN)/python
+	@echo "  · Installing Gatehouse's libraries and tools (about two minutes, once) …"
+	@$(call PIP_INSTALL,-r requirements-dev.txt)
+	@touch $@ $(VENV)/.run
+
+# Without dependencies: the classifier is run directly, so its wish list (a second OpenCV, and the
+# client of a web service) stays out.
+$(VENV)/.vision: requirements-vision.txt | $(VENV)/.run
+	@echo "  · Installing the image model."
+	@echo "    NudeNet is licensed under the AGPL-3.0, unlike Gatehouse (Apache-2.0). It is installed"
+	@echo "    into your own environment and is no part of Gatehouse. make run VISION=0 leaves it out;"
+	@echo "    images are then \"not judged\", and the community's policy says what that means."
+	@$(call PIP_INSTALL,--no-deps -r requirements-vision.txt)
+	@touch $@
+
+# --- Running ----------------------------------------------------------------------------------------
+
+run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0)
+	@exec $(BIN)/python -m platform_site.embedded
+
+# --- Testing ----------------------------------------------------------------------------------------
+
+# The suite says itself where its stack is; what your shell has set must not leak into it.
+CLEAN_ENV := env -u DATABASE_URL -u REDIS_URL -u CELERY_BROKER_URL -u SECRET_KEY -u GATEHOUSE_URL \
+             -u GATEHOUSE_DATA -u PORT -u DEBUG
+PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS)
+
+test: $(VENV)/.dev $(VENV)/.vision  ## Run the whole suite on the embedded stack
+	$(CLEAN_ENV) $(PYTEST) $(ARGS)
+
+test-services: $(VENV)/.dev $(VENV)/.vision  ## Run it on PostgreSQL and Redis, then with RabbitMQ too
+	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
+	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" $(PYTEST) $(ARGS)
+	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
+	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" \
+	  CELERY_BROKER_URL="$(or $(CELERY_BROKER_URL),$(SERVICES_AMQP_URL))" $(PYTEST) $(ARGS)
+
+test-browser: $(VENV)/.dev $(VENV)/.vision  ## Drive the pages in headless Chromium
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && \
+	  { echo "  · Installing Chromium …"; apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } || \
+	  { echo "These tests drive Chromium: install it as chromium on your PATH." >&2; exit 1; }
+	$(CLEAN_ENV) $(BIN)/python -m pytest tests/browser $(ARGS)
+
+test-faults: $(VENV)/.dev  ## Kill parts at random under load for SECONDS=300; nothing may be lost
+	$(CLEAN_ENV) FAULT_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults -s -p no:randomly \
+	  --timeout $$(($(SECONDS) + 240)) $(ARGS)
+
+# Settings as in production; nothing is contacted.
+PRODUCTION := SECRET_KEY=for-checks-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \
+              GATEHOUSE_URL=https://forum.example.org DATABASE_URL=postgres://gatehouse@db/gatehouse \
+              REDIS_URL=redis://redis/0
+
+lint: $(VENV)/.dev  ## Style, types, import contracts, migrations, production settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(CLEAN_ENV) GATEHOUSE_DATA=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CLEAN_ENV) $(PRODUCTION) $(BIN)/python -W error manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/.dev  ## Lay the code out
+	$(BIN)/ruff check --fix-only -q .
+	$(BIN)/ruff format .
+
+# --- Upkeep -----------------------------------------------------------------------------------------
+
+LOCK := $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links \
+        --python-version 3.11 $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.txt (UPGRADE=1 for newer ones)
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --extra dev -o requirements-dev.txt
+	$(LOCK) --group vision --no-deps -o requirements-vision.txt
+
+bench: $(VENV)/.dev  ## Measure against the naive peer on PostgreSQL and Redis
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:  ## Remove the environment and caches; the data folder (var/) stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -156,6 +156,8 @@ class MediaItem(models.Model):
     state = models.CharField(max_length=10, choices=MediaState, default=MediaState.WAITING)
     source_url = models.URLField(max_length=2000, blank=True, default="")
     alt_text = models.CharField(max_length=500, blank=True, default="")
+    # What was uploaded, until a worker has made our copy of it. Never served.
+    incoming = models.FileField(max_length=200, blank=True, default="", upload_to="incoming/")
     file = models.FileField(max_length=200, blank=True, default="")
     frames = models.JSONField(default=list, blank=True)
     content_type = models.CharField(max_length=50, blank=True, default="")

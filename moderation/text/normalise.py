@@ -141,32 +141,29 @@ def unmarked(view: View) -> View:
 
 def reordered(view: View) -> View | None:
     """Return the text as it is drawn where overrides turn it round, None where none does."""
-    text = view.text
-    if _RIGHT_TO_LEFT not in text:
+    if _RIGHT_TO_LEFT not in view.text:
         return None
     order: list[int] = []
     # Where each open override began in `order`, and whether it reverses.
-    stack: list[tuple[int, bool]] = []
-
-    def close() -> None:
-        begin, reverses = stack.pop()
-        if reverses:
-            order[begin:] = order[begin:][::-1]
-
-    for at, char in enumerate(text):
+    opened: list[tuple[int, bool]] = []
+    for at, char in enumerate(view.text):
         if char in _BIDI_OPENERS:
-            stack.append((len(order), char == _RIGHT_TO_LEFT))
+            opened.append((len(order), char == _RIGHT_TO_LEFT))
         elif char in _BIDI_CLOSERS:
-            if stack:
-                close()
+            _close_overrides(order, opened, leave=len(opened) - 1)
         else:
             if char == "\n":
-                while stack:
-                    close()
+                _close_overrides(order, opened, leave=0)
             order.append(at)
-    while stack:
-        close()
+    _close_overrides(order, opened, leave=0)
     return _keep(view, order)
+
+
+def _close_overrides(order: list[int], opened: list[tuple[int, bool]], *, leave: int) -> None:
+    while len(opened) > max(leave, 0):
+        begin, reverses = opened.pop()
+        if reverses:
+            order[begin:] = order[begin:][::-1]
 
 
 def turned(view: View) -> View | None:

@@ -1,0 +1,1 @@
+"""What processes share through Redis, and can do without for a while."""

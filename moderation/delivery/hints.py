@@ -1,0 +1,46 @@
+"""What watchers are told: that something changed, never what it says. They read it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A change of one post. `sequence` grows with each audit event of the post."""
+
+    kind: str
+    post_id: UUID
+    author_id: int
+    community_id: int
+    revision: int
+    sequence: int
+    queue_changed: bool = False
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the names of those who may be watching; made here, never by a client."""
+        always = (post_group(self.post_id), author_group(self.author_id))
+        return (*always, queue_group(self.community_id)) if self.queue_changed else always
+
+    def message(self) -> dict[str, object]:
+        """Return the message for a consumer's `hint` handler."""
+        return {
+            "type": "hint",
+            "kind": self.kind,
+            "post": str(self.post_id),
+            "revision": self.revision,
+            "sequence": self.sequence,
+        }
+
+
+def post_group(post_id: UUID) -> str:
+    return f"post.{post_id}"
+
+
+def author_group(author_id: int) -> str:
+    return f"author.{author_id}"
+
+
+def queue_group(community_id: int) -> str:
+    return f"queue.{community_id}"

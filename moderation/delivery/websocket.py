@@ -1,0 +1,54 @@
+"""Pushes hints to those who watch: one round trip to learn who does, one to tell them all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from channels.layers import get_channel_layer
+from django.conf import settings
+
+from moderation.coordination.connection import Bypassed, layer_redis
+from moderation.delivery.hints import Hint
+
+logger = logging.getLogger(__name__)
+
+
+def push(hints: Sequence[Hint]) -> None:
+    """Tell the watchers of each group. A lost push is repaired by the page's own re-reading."""
+    addressed = [(group, hint) for hint in hints for group in hint.groups()]
+    if not addressed:
+        return
+    try:
+        layer_redis().use(lambda client: _publish(client, addressed))
+    except Bypassed:
+        logger.warning("push_skipped", extra={"count": len(addressed)})
+
+
+def _publish(client: Any, addressed: Sequence[tuple[str, Hint]]) -> None:
+    """Publish in the channel layer's own form, which has no bulk `group_send`."""
+    channels = {group: _channel_of(group) for group, _ in addressed}
+    watched = {
+        _text(channel)
+        for channel, listeners in client.pubsub_numsub(*channels.values())
+        if listeners
+    }
+    if not watched:
+        return
+    layer = get_channel_layer()
+    assert layer is not None
+    with client.pipeline(transaction=False) as pipe:
+        for group, hint in addressed:
+            if channels[group] in watched:
+                pipe.publish(channels[group], layer.serialize(hint.message()))
+        pipe.execute()
+
+
+def _channel_of(group: str) -> str:
+    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
+    return f"{prefix}__group__{group}"
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,73 @@
+"""2 · Claim due submissions and take them through screen, judge and enforce, batch by batch.
+
+The bell only says that a lane may hold something. `sweep` rings again for whatever is due, so
+that losing the broker costs seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from moderation.conf import get_conf
+from moderation.delivery import doorbell, websocket
+from moderation.pipeline.enforce import enforce
+from moderation.pipeline.judge import judge
+from moderation.pipeline.lease import Claim, claim, claim_one_again, due, release, renewing
+from moderation.pipeline.media import prepare_attachments
+from moderation.pipeline.screen import Screened, screen, unscreened
+from moderation.vocabulary import Lane
+
+logger = logging.getLogger(__name__)
+
+SCREENING_LANES = (Lane.SCREEN_HIGH, Lane.SCREEN, Lane.SCREEN_LOW, Lane.MEDIA, Lane.RESCAN)
+
+
+def drain(lane: Lane) -> int:
+    """Decide what is due in a lane until nothing is, or the time for one turn is over.
+
+    Returns the number of verdicts that became effective.
+    """
+    conf = get_conf()
+    limit = conf.media_batch_size if lane is Lane.MEDIA else conf.batch_size
+    ends_at = time.monotonic() + conf.drain_seconds
+    decided = 0
+    while time.monotonic() < ends_at:
+        fresh = claim(lane, limit)
+        again = claim_one_again(lane)
+        if not fresh and not again:
+            return decided
+        decided += _decide(fresh) + _decide(again)
+    doorbell.ring({lane})
+    return decided
+
+
+def sweep() -> set[Lane]:
+    """Ring for every lane that holds something claimable; return those lanes."""
+    waiting = {lane for lane in SCREENING_LANES if due().filter(lane=lane).exists()}
+    doorbell.ring_now(waiting)
+    return waiting
+
+
+def _decide(claims: Sequence[Claim]) -> int:
+    if not claims:
+        return 0
+    try:
+        with renewing(claims):
+            screened = _screen(claims)
+            judged = judge(screened)
+        hints = enforce(judged)
+    except Exception as error:
+        # Nothing was decided: the rows go back, wait a little, and in the end reach a person.
+        logger.exception("batch_failed", extra={"size": len(claims)})
+        release(claims, error=type(error).__name__)
+        return 0
+    websocket.push(hints)
+    return len(hints)
+
+
+def _screen(claims: Sequence[Claim]) -> list[Screened]:
+    live = [item for item in claims if not item.gave_up]
+    prepare_attachments([item.post for item in live])
+    return screen(live) + unscreened([item for item in claims if item.gave_up])

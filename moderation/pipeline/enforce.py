@@ -1,0 +1,372 @@
+"""5 · One verdict a revision: compare-and-swap on (post, revision, lease token), then all at once.
+
+Status, effects, review item, the author's standing and the audit event stand or fall together.
+A verdict whose lease was lost or whose post moved on changes nothing and is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count
+
+from moderation import queries
+from moderation.conf import get_conf
+from moderation.delivery.hints import Hint
+from moderation.models import (
+    AuditEvent,
+    Author,
+    Effect,
+    Enforcement,
+    Post,
+    ProviderResult,
+    Review,
+    Submission,
+    VerdictRecord,
+)
+from moderation.pipeline.judge import Judged
+from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.policy import risk
+from moderation.policy.fold import Enforced, fold
+from moderation.policy.verdict import Verdict
+from moderation.vocabulary import (
+    Action,
+    EffectKind,
+    Reason,
+    ReviewLane,
+    ReviewState,
+    Standing,
+    Status,
+    SubmissionState,
+)
+
+logger = logging.getLogger(__name__)
+
+_EVENT_OF_STATUS = {
+    Status.APPROVED: "post.approved",
+    Status.IN_REVIEW: "post.queued",
+    Status.REJECTED: "post.rejected",
+}
+
+
+@dataclass(slots=True)
+class _Case:
+    """One surviving verdict on its way through the tables."""
+
+    judged: Judged
+    post: Post
+    action: Action
+    record: VerdictRecord
+    effects: tuple[EffectKind, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judged.verdict
+
+
+def enforce(judged: Sequence[Judged]) -> list[Hint]:
+    """Make verdicts effective; return what has changed, for those who watch."""
+    with transaction.atomic():
+        now = queries.database_now()
+        cases = _survivors(judged)
+        if not cases:
+            return []
+        _store_evidence(cases)
+        enforced = _store_enforcements(cases)
+        _store_states(cases, enforced, now)
+        _open_reviews(cases, now)
+        _close_submissions(cases, now)
+        _move_standings(cases)
+        events = record_events([_event(case) for case in cases])
+    return [_hint(case, event) for case, event in zip(cases, events, strict=True)]
+
+
+def _survivors(judged: Sequence[Judged]) -> list[_Case]:
+    """Lock posts, then submissions, each in key order; keep what is still ours and current."""
+    post_ids = {item.screened.claim.post.pk for item in judged}
+    posts = {
+        post.pk: post
+        for post in Post.objects.select_for_update().filter(pk__in=post_ids).order_by("pk")
+    }
+    held = set(
+        Submission.objects.select_for_update()
+        .filter(
+            pk__in=[item.screened.claim.submission.pk for item in judged],
+            lease_token__in={item.screened.claim.token for item in judged},
+            state=SubmissionState.DUE,
+        )
+        .order_by("pk")
+        .values_list("pk", "lease_token")
+    )
+    people_spoke = _decided_by_people(judged)
+    cases = []
+    for item in judged:
+        claim = item.screened.claim
+        post = posts.get(claim.post.pk)
+        if (
+            post is None
+            or (claim.submission.pk, claim.token) not in held
+            or post.revision != claim.submission.revision
+            or post.content_hash != claim.submission.content_hash
+        ):
+            continue
+        # The claim read the author; the lock above only had to be on the post.
+        post.author = claim.post.author
+        action = item.verdict.action
+        if action is Action.BLOCK and post.pk in people_spoke:
+            # A person has decided on this very revision: a machine may ask again, not overrule.
+            action = Action.REVIEW
+        cases.append(_Case(item, post, action, _verdict_record(item, post)))
+    if len(cases) < len(judged):
+        logger.warning("stale_verdicts_refused", extra={"count": len(judged) - len(cases)})
+    return cases
+
+
+def _decided_by_people(judged: Sequence[Judged]) -> set[UUID]:
+    """Return the posts whose current revision stands by a person's decision."""
+    again = [
+        item.screened.claim.post.pk
+        for item in judged
+        if item.screened.claim.submission.reason not in (Reason.NEW, Reason.EDIT)
+    ]
+    if not again:
+        return set()
+    return {
+        enforcement.post_id
+        for enforcement in Enforcement.objects.filter(
+            post_id__in=again, decision__isnull=False, reversed_at__isnull=True
+        ).select_related("post")
+        if enforcement.revision == enforcement.post.revision
+    }
+
+
+def _verdict_record(item: Judged, post: Post) -> VerdictRecord:
+    verdict = item.verdict
+    return VerdictRecord(
+        submission=item.screened.claim.submission,
+        post=post,
+        revision=post.revision,
+        content_hash=post.content_hash,
+        policy_id=item.screened.policy_id,
+        action=verdict.action,
+        rule=verdict.rule,
+        category=verdict.category,
+        score=verdict.score,
+        threshold=verdict.threshold,
+        provider=verdict.provider,
+        part_key=verdict.part,
+        spans=[list(span) for span in verdict.spans],
+        not_judged=list(verdict.not_judged),
+        standing=item.screened.claim.post.author.standing,
+    )
+
+
+def _store_evidence(cases: Sequence[_Case]) -> None:
+    ProviderResult.objects.bulk_create(
+        [row for case in cases for row in case.judged.screened.results]
+    )
+    VerdictRecord.objects.bulk_create([case.record for case in cases])
+
+
+def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
+    if case.action is Action.BLOCK:
+        return (EffectKind.HIDE, EffectKind.STRIKE, EffectKind.NOTICE)
+    if case.action is Action.WARN:
+        return (EffectKind.PUBLISH, EffectKind.NOTICE)
+    if case.action is Action.REVIEW:
+        shown = EffectKind.HOLD if case.verdict.holds else EffectKind.PUBLISH
+        return (shown, EffectKind.QUEUE)
+    return ()
+
+
+def _store_enforcements(cases: Sequence[_Case]) -> dict[UUID, list[Enforced]]:
+    """Store what each verdict causes; return every post's unreversed enforcements, old and new."""
+    standing = {
+        case.post.pk: queries.enforced_on(case.post.pk, case.post.revision)
+        for case in cases
+        if case.judged.screened.claim.submission.reason not in (Reason.NEW, Reason.EDIT)
+    }
+    rows = []
+    for case in cases:
+        case.effects = _effects_of(case)
+        if case.effects:
+            rows.append(
+                Enforcement(
+                    post=case.post,
+                    author_id=case.post.author_id,
+                    revision=case.post.revision,
+                    action=case.action,
+                    verdict=case.record,
+                )
+            )
+            standing.setdefault(case.post.pk, []).append(Enforced(case.action, case.effects))
+    Enforcement.objects.bulk_create(rows)
+    effects = {case.post.pk: case.effects for case in cases}
+    Effect.objects.bulk_create(
+        [Effect(enforcement=row, kind=kind) for row in rows for kind in effects[row.post_id]]
+    )
+    return standing
+
+
+def _store_states(
+    cases: Sequence[_Case], enforced: dict[UUID, list[Enforced]], now: datetime
+) -> None:
+    """Write every post's fold; posts that end alike share one update."""
+    alike: dict[tuple[str, str], list[UUID]] = defaultdict(list)
+    for case in cases:
+        post = case.post
+        state = fold(
+            enforced.get(post.pk, []),
+            judged=True,
+            shown_before_verdict=post.shown_before_verdict,
+            deleted=post.deleted_at is not None,
+        )
+        post.status, post.visibility, post.decided_at = state.status, state.visibility, now
+        alike[post.status, post.visibility].append(post.pk)
+    for (status, visibility), ids in alike.items():
+        Post.objects.filter(pk__in=ids).update(
+            status=status, visibility=visibility, decided_at=now
+        )
+
+
+def _open_reviews(cases: Sequence[_Case], now: datetime) -> None:
+    wanted = [case for case in cases if case.action is Action.REVIEW or case.verdict.sampled]
+    if not wanted:
+        return
+    open_already = set(
+        Review.objects.filter(
+            post_id__in=[case.post.pk for case in wanted], state=ReviewState.OPEN
+        ).values_list("post_id", flat=True)
+    )
+    Review.objects.bulk_create(
+        [_review(case, now) for case in wanted if case.post.pk not in open_already]
+    )
+
+
+def _review(case: _Case, now: datetime) -> Review:
+    severity = risk.severity_of(case.verdict.category, case.action)
+    reach = 1 if case.post.shown_before_verdict else 0
+    return Review(
+        post=case.post,
+        community_id=case.post.community_id,
+        revision=case.post.revision,
+        verdict=case.record,
+        lane=_review_lane(case),
+        rule=case.verdict.rule,
+        category=case.verdict.category,
+        score=case.verdict.score,
+        severity=severity,
+        reach=reach,
+        rank_at=now - timedelta(seconds=risk.review_bonus_seconds(severity, reach)),
+        created_at=now,
+    )
+
+
+def _review_lane(case: _Case) -> ReviewLane:
+    if case.action is not Action.REVIEW:
+        return ReviewLane.SAMPLE
+    reason = case.judged.screened.claim.submission.reason
+    return {Reason.APPEAL: ReviewLane.APPEAL, Reason.REPORT: ReviewLane.REPORT}.get(
+        Reason(reason), ReviewLane.NEW
+    )
+
+
+def _close_submissions(cases: Sequence[_Case], now: datetime) -> None:
+    Submission.objects.filter(
+        pk__in=[case.judged.screened.claim.submission.pk for case in cases]
+    ).update(
+        state=SubmissionState.DECIDED, decided_at=now, lease_token=None, lease_until=None
+    )
+
+
+def _move_standings(cases: Sequence[_Case]) -> None:
+    """Authors who were blocked are watched; those with enough approved posts rise."""
+    struck = {case.post.author_id for case in cases if EffectKind.STRIKE in case.effects}
+    set_standing(struck, Standing.WATCHED)
+    promotable: dict[Standing, set[int]] = defaultdict(set)
+    for case in cases:
+        standing = Standing(case.post.author.standing)
+        if case.post.status == Status.APPROVED and case.post.author_id not in struck:
+            promotable[standing].add(case.post.author_id)
+    conf = get_conf()
+    steps = (
+        (Standing.NEW, Standing.KNOWN, conf.known_after_approved),
+        (Standing.KNOWN, Standing.TRUSTED, conf.trusted_after_approved),
+    )
+    for from_standing, to_standing, needed in steps:
+        _promote(promotable[from_standing], from_standing, to_standing, needed)
+
+
+def _promote(
+    author_ids: set[int], from_standing: Standing, to_standing: Standing, needed: int
+) -> None:
+    if not author_ids:
+        return
+    enough = {
+        row["author_id"]
+        for row in Post.objects.filter(author_id__in=author_ids, status=Status.APPROVED)
+        .values("author_id")
+        .annotate(approved=Count("pk"))
+        .filter(approved__gte=needed)
+    }
+    set_standing(enough, to_standing, only_from=from_standing)
+
+
+def set_standing(
+    author_ids: Iterable[int], standing: Standing, *, only_from: Standing | None = None
+) -> None:
+    """Move authors in key order, so that two workers never wait for each other in a circle."""
+    ids = sorted(author_ids)
+    if not ids:
+        return
+    authors = Author.objects.filter(pk__in=ids)
+    if only_from is not None:
+        authors = authors.filter(standing=only_from)
+    locked = list(authors.select_for_update().order_by("pk").values_list("pk", flat=True))
+    Author.objects.filter(pk__in=locked).update(standing=standing)
+
+
+def _event(case: _Case) -> Event:
+    verdict, submission = case.verdict, case.judged.screened.claim.submission
+    return Event(
+        kind=_EVENT_OF_STATUS[Status(case.post.status)],
+        subject_kind="post",
+        subject_id=str(case.post.pk),
+        actor=MACHINE,
+        community_id=case.post.community_id,
+        revision=case.post.revision,
+        facts={
+            "submission": submission.pk,
+            "attempts": submission.attempts,
+            "policy": case.judged.screened.policy_id,
+            "verdict": verdict.action,
+            "action": case.action,
+            "rule": verdict.rule,
+            "category": verdict.category,
+            "score": verdict.score,
+            "threshold": verdict.threshold,
+            "provider": verdict.provider,
+            "not_judged": list(verdict.not_judged),
+            "effects": list(case.effects),
+            "status": case.post.status,
+            "visibility": case.post.visibility,
+        },
+    )
+
+
+def _hint(case: _Case, event: AuditEvent) -> Hint:
+    return Hint(
+        kind=event.kind,
+        post_id=case.post.pk,
+        author_id=case.post.author_id,
+        community_id=case.post.community_id,
+        revision=case.post.revision,
+        sequence=event.sequence,
+        queue_changed=case.action is Action.REVIEW or case.verdict.sampled,
+    )

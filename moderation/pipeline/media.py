@@ -1,0 +1,142 @@
+"""3a · Attachments: keep what was sent, then make our own copy of it behind the request.
+
+An upload or an address becomes a file that we encoded ourselves, without metadata, together
+with its perceptual hash and the frames that providers look at. Until then nobody is shown
+anything, and what cannot be used is said on the item: it is then a part that nobody judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from moderation.conf import get_conf
+from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
+from moderation.media.decode import PreparedMedia, check_signature, prepare_image
+from moderation.models import MediaItem, Post
+from moderation.models.posts import media_key
+from moderation.outbound import fetch
+from moderation.providers.base import ImagePart
+from moderation.vocabulary import MediaKind, MediaState, Part
+
+logger = logging.getLogger(__name__)
+
+FETCH_TIMEOUT_SECONDS = 8.0
+_EXTENSION = {
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "image/webp": "webp",
+    "image/gif": "gif",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewMedia:
+    """An attachment as it was sent: either its bytes or the address to fetch it from."""
+
+    data: bytes = b""
+    url: str = ""
+    alt_text: str = ""
+    kind: MediaKind = MediaKind.IMAGE
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest() if self.data else ""
+
+
+def check_upload(media: NewMedia) -> None:
+    """Refuse at once what can be refused without decoding it. Raises `InvalidSubmission`."""
+    limit = get_conf().max_upload_bytes
+    if bool(media.data) == bool(media.url):
+        raise InvalidSubmission("An attachment is either a file or an address.")
+    if len(media.data) > limit:
+        raise MediaRefused(f"An attachment has at most {limit // 1024 // 1024} MB.")
+    if media.data:
+        check_signature(media.data)
+    elif not media.url.startswith(("https://", "http://")):
+        raise InvalidSubmission("An attachment's address begins with https:// or http://.")
+
+
+def keep_upload(media: NewMedia) -> str:
+    """Store the bytes as they came, where nothing is served from; return the name, "" for none."""
+    if not media.data:
+        return ""
+    return default_storage.save(f"incoming/{media.sha256[:32]}", ContentFile(media.data))
+
+
+def prepare_attachments(posts: Sequence[Post]) -> None:
+    """Fetch, decode and store what the posts' attachments still wait for. Never raises for one."""
+    waiting = MediaItem.objects.filter(
+        post_id__in=[post.pk for post in posts], state=MediaState.WAITING
+    )
+    for item in waiting:
+        _prepare(item)
+
+
+def _prepare(item: MediaItem) -> None:
+    try:
+        prepared = prepare_image(_read(item))
+    except (MediaRefused, FetchRefused) as error:
+        logger.info("media_refused", extra={"media": str(item.pk), "error": error.code})
+        _settle(item, MediaState.REFUSED, refusal=str(error)[:300])
+        return
+    _store(item, prepared)
+
+
+def _read(item: MediaItem) -> bytes:
+    conf = get_conf()
+    if item.incoming:
+        with item.incoming.open("rb") as file:
+            data: bytes = file.read()
+        return data
+    fetched = fetch(
+        item.source_url,
+        max_bytes=conf.max_upload_bytes,
+        timeout_seconds=FETCH_TIMEOUT_SECONDS,
+        allow_private_hosts=conf.fetch_allowed_hosts,
+    )
+    return fetched.content
+
+
+def _store(item: MediaItem, prepared: PreparedMedia) -> None:
+    folder = posixpath.join("posts", str(item.community_id), item.pk.hex[:2], item.pk.hex)
+    extension = _EXTENSION[prepared.content_type]
+    item.file.name = default_storage.save(
+        f"{folder}/media.{extension}", ContentFile(prepared.content)
+    )
+    item.frames = [
+        default_storage.save(f"{folder}/frame-{number}.png", ContentFile(frame))
+        for number, frame in enumerate(prepared.frames)
+    ]
+    item.kind = prepared.kind
+    item.content_type = prepared.content_type
+    item.width, item.height = prepared.width, prepared.height
+    item.sha256 = prepared.sha256
+    item.perceptual_hash = prepared.perceptual_hash
+    _settle(item, MediaState.READY)
+
+
+def _settle(item: MediaItem, state: MediaState, *, refusal: str = "") -> None:
+    incoming, item.incoming = item.incoming.name, ""
+    item.state, item.refusal = state, refusal
+    item.save()
+    if incoming:
+        default_storage.delete(incoming)
+
+
+def image_part(item: MediaItem) -> ImagePart:
+    """Return an attachment as providers see it: files on this machine's disk."""
+    return ImagePart(
+        key=media_key(item.pk),
+        path=Path(default_storage.path(item.file.name)),
+        kind=Part.GIF if item.kind == MediaKind.GIF else Part.IMAGE,
+        perceptual_hash=item.perceptual_hash,
+        frame_paths=tuple(Path(default_storage.path(name)) for name in item.frames),
+    )

@@ -1,0 +1,134 @@
+"""Every stage: append what happened to the record, in the transaction that made it happen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from moderation.models import AuditEvent, Author
+from moderation.vocabulary import ActorKind
+
+_NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who or what takes a step. `id` is our own id of them, never a name."""
+
+    kind: ActorKind
+    id: str = ""
+
+
+MACHINE = Actor(ActorKind.MACHINE)
+SYSTEM = Actor(ActorKind.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to one subject. `personal` is kept only under the author's key."""
+
+    kind: str
+    subject_kind: str
+    subject_id: str
+    actor: Actor
+    community_id: int | None = None
+    revision: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    personal: Mapping[str, Any] | None = None
+    author: Author | None = None
+    # The subject was created in this very transaction: nothing can stand before this event.
+    is_first: bool = False
+
+
+def record_events(events: Sequence[Event]) -> list[AuditEvent]:
+    """Append events in order. The caller holds the row locks of their subjects.
+
+    Each carries the digest of its subject's previous event; two writers that miss the lock
+    collide on the dense sequence and one of them rolls back.
+    """
+    heads = _read_heads([event for event in events if not event.is_first])
+    now = datetime.now(UTC)
+    rows = []
+    for event in events:
+        subject = (event.subject_kind, event.subject_id)
+        sequence, previous = heads.get(subject, (0, ""))
+        row = AuditEvent(
+            kind=event.kind,
+            subject_kind=event.subject_kind,
+            subject_id=event.subject_id,
+            sequence=sequence + 1,
+            community_id=event.community_id,
+            revision=event.revision,
+            actor_kind=event.actor.kind,
+            actor_id=event.actor.id,
+            facts=dict(event.facts),
+            sealed=_seal(event),
+            happened_at=now,
+            previous_digest=previous,
+        )
+        row.digest = digest_of(row)
+        heads[subject] = (row.sequence, row.digest)
+        rows.append(row)
+    return AuditEvent.objects.bulk_create(rows)
+
+
+def digest_of(event: AuditEvent) -> str:
+    """Return the SHA-256 (hex) over everything an event says, ciphertext included."""
+    said = [
+        event.kind,
+        event.subject_kind,
+        event.subject_id,
+        event.sequence,
+        event.community_id,
+        event.revision,
+        event.actor_kind,
+        event.actor_id,
+        event.facts,
+        bytes(event.sealed).hex() if event.sealed is not None else None,
+        event.happened_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        event.previous_digest,
+    ]
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_sealed(event: AuditEvent, author: Author) -> dict[str, Any] | None:
+    """Return what an event says of its author, or None once the author's key is destroyed."""
+    if event.sealed is None or author.personal_key is None:
+        return None
+    sealed = bytes(event.sealed)
+    plain = AESGCM(bytes(author.personal_key)).decrypt(
+        sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], event.subject_id.encode()
+    )
+    opened: dict[str, Any] = json.loads(plain)
+    return opened
+
+
+def _seal(event: Event) -> bytes | None:
+    if event.personal is None or event.author is None or event.author.personal_key is None:
+        return None
+    nonce = os.urandom(_NONCE_BYTES)
+    plain = json.dumps(event.personal, separators=(",", ":")).encode()
+    key = bytes(event.author.personal_key)
+    return nonce + AESGCM(key).encrypt(nonce, plain, event.subject_id.encode())
+
+
+def _read_heads(events: Sequence[Event]) -> dict[tuple[str, str], tuple[int, str]]:
+    heads: dict[tuple[str, str], tuple[int, str]] = {}
+    if not events:
+        return heads
+    rows = AuditEvent.objects.filter(
+        subject_id__in={event.subject_id for event in events},
+        subject_kind__in={event.subject_kind for event in events},
+    ).values_list("subject_kind", "subject_id", "sequence", "digest")
+    for kind, subject_id, sequence, digest in rows:
+        if sequence > heads.get((kind, subject_id), (0, ""))[0]:
+            heads[kind, subject_id] = (sequence, digest)
+    return heads

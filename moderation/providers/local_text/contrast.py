@@ -1,0 +1,166 @@
+"""Harmless sentences of our own that use alarming words, to train the model with.
+
+The public corpora were gathered by searching for such words, so they hold few harmless uses, and
+no harmless question that begins as their illicit ones do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_HARMLESS = """
+you can kill a hung process with signal nine, or just restart the machine
+my phone battery is dying again, killing the background apps helps
+the new update kills performance on older laptops
+this joke kills me every single time
+kill two birds with one stone and prune the roses while you are there
+the striker had three chances to shoot and missed them all
+shoot me an email when you have a minute
+we are going to shoot the second scene at sunrise
+he shot a beautiful portrait with a fifty millimetre lens
+that guitar solo was absolutely sick
+what a sick trick, how long did it take to learn
+the referee blew the whistle and the crowd went mad
+our team destroyed them in the second half, well deserved
+i bombed my exam but at least the teacher was kind
+this pizza is the bomb
+she slays in that outfit
+the boss fight took me forty tries, i finally beat it
+execute the query and drop the temporary table afterwards
+the parent process forks a child and waits for it to die
+strip the string before you compare it
+the master branch is protected, ask for a review
+breast cancer runs in my family so i go for a yearly check
+the midwife explained how breastfeeding works
+sex education in our school was quite good
+the chicken breast needs about twenty minutes in the oven
+the dog is a bitch of four years with her papers in order
+the cock crowed at five in the morning
+we saw a blue tit and two robins at the feeder
+my cat pooped on the carpet again
+the film is about a serial killer and a tired detective
+a documentary about suicide prevention, the helpline is listed at the end
+the book deals with grief after a suicide and it is very gentle
+if you feel like this please call someone, you matter
+i was depressed for years and therapy helped me a lot
+the museum shows weapons from the middle ages
+the knife needs sharpening before you cut the onions
+the recipe says to beat the eggs and whip the cream
+add two shots of espresso and top it up with hot milk
+cut the stems at an angle so the roses last longer
+the virus attacks the immune system
+the army attacked the city at dawn, writes the historian
+the minister was attacked in the press for the new budget
+police arrested a man after the robbery on main street
+the drug was approved for the treatment of asthma
+my doctor gave me stronger painkillers after the operation
+is it safe to take ibuprofen with this antibiotic
+grass needs more water than weeds do
+the weed in my garden grows faster than the beans
+crack the window a little before you fall asleep
+black and white photographs look better on matte paper
+my gay neighbours brought us a cake when we moved in
+muslims around the world celebrate the end of ramadan today
+the jewish museum is free on the first sunday of the month
+women hold more than half of the seats in the new council
+she is a trans woman and a brilliant engineer
+immigrants opened most of the restaurants on our street
+the mexican place around the corner does great tacos
+my grandmother came from poland with one suitcase
+he has autism and he loves trains
+i disagree with you, but thank you for explaining it so patiently
+i think you are wrong about the date, see the source below
+that is a stupid bug in my own code, sorry for the noise
+i feel so dumb, the cable was not plugged in
+you are killing it with these photos, keep going
+nobody is an idiot for asking, welcome to the forum
+please do not call anyone an idiot here
+he was called a loser at school and it still hurts him
+the lecture explains why slurs hurt
+i hate mondays
+i hate it when the printer jams
+i would kill for a cup of coffee right now
+my feet are killing me after that hike
+the suspense is killing me, when is the next episode out
+break a leg tonight
+this traffic will be the death of me
+the plants died because i watered them too much
+my grandfather died last week and i miss him
+dead pixels are covered by the warranty
+the deadline is friday, please send your drafts
+hang the picture a little higher
+hang in there, it gets easier
+you need to shut the valve before you open the tap
+burn the image to a disk and boot from it
+fire the interrupt handler only once
+i got fired yesterday and i do not know what to do next
+free delivery is offered by most shops in town
+the library is free for everyone, just bring your card
+click the icon in the corner to open the settings
+subscribe to the mailing list to get the minutes of the meeting
+i bought it on sale and i am very happy with it
+the winner of the contest will be announced on sunday
+my new video about sourdough is online, feedback is welcome
+is there a cheap hotel near the station
+we earn less than the people who do the same work in the capital
+the bank sent me a new card and i lost the pin
+call me when you get home
+the nurse gave him an injection
+the hunters have to report every deer they shoot
+the rifle club meets on thursdays, members only
+does anyone have a spare charger for this laptop
+the tomatoes are still green, perhaps in a week
+thanks a lot, this solved my problem
+good morning everyone, what are you reading at the moment
+does the train stop at the airport
+i changed the oil and the noise is gone
+what is the best way to store potatoes over the winter
+which paint should i use on a damp wall
+lovely picture, where did you take it
+our dog is afraid of fireworks, any advice
+can you recommend a good beginner camera
+the concert was moved to june
+i have been learning the piano for two years
+has anybody tried the new bakery on the square
+the meeting starts at ten, bring the figures
+i will send you the files tonight
+i will help you with the move on saturday
+i am going to call you tomorrow about the invoice
+you will love this book
+i know where you live now, congratulations on the new flat
+"""
+
+_HARMLESS_TASKS = """
+grow tomatoes on a small balcony|get my child to sleep earlier|bake bread without a machine
+learn a language in the evenings|fix a flat tyre|repair a dripping tap|paint a wooden fence
+train a puppy not to bite|make cheese at home|build a simple website|save money on heating
+write a letter of application|remove a stain from a carpet|keep slugs away from lettuce
+prepare for a job interview|back up my photos|change the language of my phone|knit a scarf
+teach my grandmother to use email|store apples over the winter|make a good cup of coffee
+find old newspapers online|clean a cast iron pan|stop my bicycle brakes from squeaking
+cook rice so that it does not stick|plan a trip through the alps by train|sell my old car
+protect my account from hackers|recognise a phishing mail|dispose of old medicine safely
+talk to my son about drugs|help a friend who is depressed|report a scam|get a fishing licence
+store cleaning chemicals safely|explain photosynthesis to children|use a drill on brick
+write a crime novel|apply for a passport|register a gun legally|measure blood pressure at home
+"""
+
+_QUESTIONS = (
+    "how can i {}",
+    "how do i {}?",
+    "what is the best way to {}?",
+    "can you give me step by step instructions to {}",
+    "what are some good methods to {}, and what do i need?",
+    "could someone explain how to {} please",
+)
+
+
+def harmless_sentences() -> Iterator[str]:
+    """Yield sentences that are harmless in every category."""
+    for line in _HARMLESS.strip().splitlines():
+        yield line
+        yield line.capitalize() + "."
+    for task in _HARMLESS_TASKS.replace("\n", "|").split("|"):
+        if task:
+            for question in _QUESTIONS:
+                yield question.format(task).capitalize()

@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +105,31 @@ def read_choice(name: str, *, choices: tuple[str, ...], default: str) -> str:
 def read_folder(name: str, *, default: Path) -> Path:
     """Return an absolute folder; it need not exist yet."""
     return Path(read(name, str(default))).expanduser().absolute()
+
+
+def switch(name: str) -> bool:
+    return read_bool(name, default=False)
+
+
+def count(name: str) -> int:
+    return read_int(name, default=1, low=1)
+
+
+def positive(name: str) -> float:
+    return read_float(name, default=1, low=0.001)
+
+
+def words(name: str) -> frozenset[str]:
+    return frozenset(read_list(name))
+
+
+text = read  # as it is
+
+
+def read_given(prefix: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """Return only what the environment sets, by the reader of each name: "size" is PREFIX_SIZE."""
+    names = {key: f"{prefix}{key.upper()}" for key in readers}
+    return {key: readers[key](name) for key, name in names.items() if read(name)}
 
 
 def read_secret_key(data: Path) -> str:

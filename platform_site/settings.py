@@ -184,24 +184,25 @@ REDIS_PREFIX = env.read("REDIS_PREFIX", "gatehouse")
 
 # A frozen server would otherwise hold a caller for minutes.
 REDIS_TIMEOUT_SECONDS = 2.0
-# Limits and breakers stand in every request's way, and can do without the server for a while.
+# Limits, breakers and the cache stand in every request's way, and can go on without the server.
 REDIS_LIMITS_TIMEOUT_SECONDS = 0.25
 # redis-py stops at 100; two hundred sockets that close together need more.
 REDIS_MAX_CONNECTIONS = env.read_int("REDIS_MAX_CONNECTIONS", default=10_000, low=10)
 
-_REDIS_OPTIONS: dict[str, Any] = {
-    "socket_timeout": REDIS_TIMEOUT_SECONDS,
-    "max_connections": REDIS_MAX_CONNECTIONS,
-}
-if not REDIS.is_socket:
-    _REDIS_OPTIONS["socket_connect_timeout"] = REDIS_TIMEOUT_SECONDS
+
+def _redis_options(timeout: float) -> dict[str, Any]:
+    options: dict[str, Any] = {"socket_timeout": timeout, "max_connections": REDIS_MAX_CONNECTIONS}
+    if not REDIS.is_socket:
+        options["socket_connect_timeout"] = timeout
+    return options
+
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "platform_site.cache.ForgivingCache",
         "LOCATION": REDIS_CACHE_URL,
         "KEY_PREFIX": REDIS_PREFIX,
-        "OPTIONS": _REDIS_OPTIONS,
+        "OPTIONS": _redis_options(REDIS_LIMITS_TIMEOUT_SECONDS),
     },
 }
 
@@ -210,7 +211,7 @@ CHANNEL_LAYERS = {
         # The core layer drops messages beyond 100 a channel: 356 of 501 arrived, all 501 here.
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
-            "hosts": [{"address": REDIS_LAYER_URL, **_REDIS_OPTIONS}],
+            "hosts": [{"address": REDIS_LAYER_URL, **_redis_options(REDIS_TIMEOUT_SECONDS)}],
             "prefix": REDIS_PREFIX,
         },
     },
@@ -229,7 +230,7 @@ if CELERY_BROKER_URL.startswith(("amqp://", "amqps://")):
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        **_REDIS_OPTIONS,
+        **_redis_options(REDIS_TIMEOUT_SECONDS),
         "global_keyprefix": f"{REDIS_PREFIX}:",
         # Longer than any task; what a killed worker held comes back after this.
         "visibility_timeout": 300,
@@ -409,10 +410,27 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 
-# --- Moderation: the app's own settings, read by moderation/conf.py -------------------------------
+# --- Moderation: what moderation/conf.py has defaults for, and says what each is for --------------
 
-MODERATION: dict[str, Any] = {
-    "lease_seconds": env.read_float("GATEHOUSE_LEASE_SECONDS", default=30, low=1, high=3600),
-    "batch_size": env.read_int("GATEHOUSE_BATCH_SIZE", default=256, low=1, high=5000),
-    "max_attempts": env.read_int("GATEHOUSE_MAX_ATTEMPTS", default=5, low=1, high=100),
-}
+MODERATION = env.read_given(
+    "GATEHOUSE_",
+    {
+        "lease_seconds": env.positive,
+        "lease_renew_seconds": env.positive,
+        "batch_size": env.count,
+        "media_batch_size": env.count,
+        "max_attempts": env.count,
+        "retry_backoff_seconds": env.positive,
+        "drain_seconds": env.positive,
+        "sweep_interval_seconds": env.positive,
+        "max_upload_bytes": env.count,
+        "rate_burst": env.count,
+        "rate_per_second": env.positive,
+        "key_rate_burst": env.count,
+        "key_rate_per_second": env.positive,
+        "idempotency_days": env.count,
+        "open_content_service": env.switch,
+        "open_content_community": env.text,
+        "fetch_allowed_hosts": env.words,
+    },
+)

@@ -47,6 +47,8 @@ SHARED_MODULES = (
 def main() -> int:
     """Run until asked to stop; return the exit code."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_site.settings")
+    # A demo on one's own machine is tried with curl before keys are made.
+    os.environ.setdefault("GATEHOUSE_OPEN_CONTENT_SERVICE", "yes")
     try:
         data = env.read_folder("GATEHOUSE_DATA", default=BASE_DIR / "var")
         port = env.read_int("PORT", default=8000, low=1, high=65535)
@@ -162,11 +164,11 @@ def prepare(data: Path) -> None:
 
     terminal = os.dup(1)
 
-    def run() -> None:
-        bring_up_to_date(lambda line: os.write(terminal, f"  · {line} …\n".encode()) and None)
+    def show(line: str) -> None:
+        os.write(terminal, f"{screen.step(line)}\n".encode())
 
     log = data / "logs" / "setup.log"
-    pid = fork(run, name="setup", log=log)
+    pid = fork(lambda: bring_up_to_date(show), name="setup", log=log)
     os.close(terminal)
     status = wait(pid, seconds=PREPARE_SECONDS)
     if status != 0:

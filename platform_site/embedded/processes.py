@@ -52,7 +52,7 @@ class Child:
         """Note the end of the process; return the seconds until it is due again."""
         self.pid = 0
         self.failures = 1 if now - self.started_at >= HEALTHY_SECONDS else self.failures + 1
-        delay = min(FIRST_DELAY_SECONDS * 2 ** (self.failures - 1), LONGEST_DELAY_SECONDS)
+        delay = min(FIRST_DELAY_SECONDS * 2.0 ** (self.failures - 1), LONGEST_DELAY_SECONDS)
         self.start_at = now + delay
         return delay
 

@@ -19,9 +19,9 @@ ACCOUNTS = [
 ]
 
 
-def say(line: str) -> None:
-    """Show a step as it begins."""
-    print(f"  · {line} …", flush=True)
+def step(line: str) -> str:
+    """Return the line that shows a step as it begins."""
+    return f"  · {line} …"
 
 
 def complain(line: str) -> None:

@@ -215,3 +215,28 @@ def test_a_deep_data_folder_gets_a_socket_with_a_short_path(tmp_path):
     assert env.socket_of(shallow) == shallow / "redis.sock"
     assert len(os.fsencode(env.socket_of(deep))) <= env.SOCKET_PATH_BYTES
     assert env.socket_of(deep) != env.socket_of(deep / "other")
+
+
+def test_only_what_is_set_overrides_a_default(set_env):
+    set_env("2.5", name="GH_LEASE_SECONDS")
+    set_env("yes", name="GH_OPEN")
+    set_env("a:1, b:2", name="GH_HOSTS")
+    given = env.read_given(
+        "GH_",
+        {
+            "lease_seconds": env.positive,
+            "open": env.switch,
+            "hosts": env.words,
+            "size": env.count,
+        },
+    )
+    assert given == {"lease_seconds": 2.5, "open": True, "hosts": frozenset({"a:1", "b:2"})}
+
+
+@pytest.mark.parametrize(
+    ("reader", "value"), [(env.count, "0"), (env.positive, "0"), (env.switch, "?")]
+)
+def test_an_override_that_is_nonsense_is_refused(set_env, reader, value):
+    set_env(value)
+    with pytest.raises(ImproperlyConfigured, match="GH_X"):
+        env.read_given("GH_", {"x": reader})

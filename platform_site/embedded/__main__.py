@@ -20,7 +20,7 @@ from typing import IO, NoReturn
 import django
 from django.core.exceptions import ImproperlyConfigured
 
-from platform_site import env
+from platform_site import celery_app, env
 from platform_site.embedded import redis_server, roles, screen
 from platform_site.embedded.processes import Child, fork, wait
 from platform_site.embedded.supervisor import Supervisor
@@ -31,6 +31,8 @@ NOT_SET_UP, PORT_TAKEN, NOT_WRITABLE, NO_REDIS = 1, 2, 3, 4
 PREPARE_SECONDS = 600.0
 READY_SECONDS = 60.0
 REDIS_READY_SECONDS = 10.0
+# Who cannot start at all is not reported each time.
+TOLD_FAILURES = 3
 
 # What the children would each import for themselves otherwise.
 SHARED_MODULES = (
@@ -121,6 +123,7 @@ def preload() -> None:
     """Import what the children need, so that they start at once and share its memory."""
     for module in SHARED_MODULES:
         import_module(module)
+    celery_app.loader.import_default_modules()
     gc.collect()
     # What is alive now stays: the collector would write to every shared page otherwise.
     gc.freeze()
@@ -251,7 +254,10 @@ def leave(code: int, message: str) -> NoReturn:
 
 
 def _tell_of_death(child: Child, status: int, delay: float) -> None:
-    screen.complain(f"{child.name} ended with {status}; starting it again in {delay:.1f} s.")
+    if child.failures <= TOLD_FAILURES or child.failures % TOLD_FAILURES == 0:
+        screen.complain(
+            f"{child.name} ended with {status}; starting it again in {delay:.1f} s. See {child.log}"
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,13 @@ class LogFile:
     name: str
     path: Path
     position: int = 0
+    last: str = ""
 
     def skip_old(self) -> None:
         self.position = self._size()
 
     def errors(self) -> list[str]:
-        """Return the complaints written since the last call, one short line each."""
+        """Return what was complained of since the last call, short, and the same thing once."""
         size = self._size()
         if size < self.position:
             self.position = 0
@@ -60,7 +62,13 @@ class LogFile:
         complete = data.rfind(b"\n") + 1
         self.position += complete
         lines = data[:complete].decode("utf-8", "replace").splitlines()
-        return [text for line in lines if (text := _complaint(line))]
+        return list(self._news(_complaint(line) for line in lines))
+
+    def _news(self, complaints: Iterable[str]) -> Iterator[str]:
+        for complaint in complaints:
+            if complaint and complaint != self.last:
+                self.last = complaint
+                yield complaint
 
     def tail(self, count: int = 5) -> list[str]:
         """Return the last lines."""
@@ -90,4 +98,4 @@ def _complaint(line: str) -> str:
     if not isinstance(record, dict) or record.get("level") not in BAD_LEVELS:
         return ""
     exception = str(record.get("exception", "")).strip().rsplit("\n", 1)[-1]
-    return " · ".join(filter(None, [str(record.get("event", "")), exception]))[:300]
+    return " · ".join(filter(None, [str(record.get("event", "")), exception]))[:200]

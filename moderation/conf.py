@@ -22,7 +22,7 @@ class Conf:
     media_batch_size: int = 16
     # Measured under constant faults: no post needed more than four.
     max_attempts: int = 5
-    # Doubles with each attempt; only orderly failures wait, a crash is picked up when its lease ends.
+    # Doubles with each attempt. Orderly failures wait; a crash only waits for its lease to end.
     retry_backoff_seconds: float = 1.0
     # A drain ends after this time so that a worker can be stopped and lanes alternate.
     drain_seconds: float = 20.0
@@ -50,7 +50,7 @@ class Conf:
     open_content_service: bool = False
     # Which community those endpoints post to when no key says so.
     open_content_community: str = "demo"
-    # Hosts (host:port) that media may be fetched from although they are private; for tests and intranets.
+    # host:port pairs that media may come from although they are private, as on an intranet.
     fetch_allowed_hosts: frozenset[str] = frozenset()
 
 

@@ -62,11 +62,8 @@ def issue_key(
 
 def rotate_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
     """Issue a successor with the same rights; the old key works for `overlap` longer."""
-    owner = key.community or key.organisation
-    assert owner is not None
-    successor = issue_key(
-        owner=owner, scopes=key.scopes, name=key.name, expires_at=key.expires_at
-    )
+    owner = key.owner
+    successor = issue_key(owner=owner, scopes=key.scopes, name=key.name, expires_at=key.expires_at)
     ApiKey.objects.filter(pk=key.pk).update(expires_at=Now() + overlap)
     return successor
 

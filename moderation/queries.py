@@ -13,7 +13,6 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.db import connection
 from django.db.models import Min, Q, QuerySet
-from django.utils.dateparse import parse_datetime
 
 from moderation.errors import NotFound
 from moderation.models import (
@@ -92,13 +91,11 @@ def database_now() -> datetime:
         value = cursor.fetchone()[0]
     if isinstance(value, datetime):
         return value
-    parsed = parse_datetime(f"{value}+00:00")
-    assert parsed is not None
-    return parsed
+    return datetime.fromisoformat(f"{value}+00:00")
 
 
 _load: ShortMemory[float] = ShortMemory()
-_words: ShortMemory[WordMatcher | None] = ShortMemory(seconds=3600)
+_words: ShortMemory[WordMatcher[WordAction] | None] = ShortMemory(seconds=3600)
 
 
 def oldest_due_seconds() -> float:
@@ -154,10 +151,10 @@ def get_community(slug: str) -> Community:
     return _communities.get(slug, read)
 
 
-def community_matcher(community: Community) -> WordMatcher | None:
+def community_matcher(community: Community) -> WordMatcher[WordAction] | None:
     """Return the matcher of a community's own words (payload: `WordAction`), None without any."""
 
-    def read() -> WordMatcher | None:
+    def read() -> WordMatcher[WordAction] | None:
         words = list(CommunityWord.objects.filter(community_id=community.pk))
         if not words:
             return None
@@ -218,9 +215,7 @@ def get_media_for(user: AnyUser, media_id: UUID) -> MediaItem:
     Readers get what the current revision of a public post shows; authors their own; moderators
     what belongs to a community of theirs.
     """
-    item = (
-        MediaItem.objects.select_related("post", "author").filter(pk=media_id).first()
-    )
+    item = MediaItem.objects.select_related("post", "author").filter(pk=media_id).first()
     if item is None or not _may_read_media(user, item):
         raise NotFound("There is no such file.")
     return item
@@ -279,9 +274,7 @@ def author_of(user: User, community: Community) -> Author | None:
 def review_queue(user: User) -> QuerySet[Review]:
     """Return the open items of a moderator's communities, the most urgent first."""
     return (
-        Review.objects.filter(
-            state=ReviewState.OPEN, community__in=communities_moderated_by(user)
-        )
+        Review.objects.filter(state=ReviewState.OPEN, community__in=communities_moderated_by(user))
         .select_related("post", "post__author", "community", "holder", "verdict")
         .order_by("rank_at")
     )

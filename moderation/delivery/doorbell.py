@@ -57,9 +57,7 @@ def answer(lane: Lane) -> None:
 def _raise_flag(lane: str) -> bool:
     try:
         return bool(
-            shared_redis().use(
-                lambda client: client.set(_flag(lane), "1", nx=True, px=_FLAG_MS)
-            )
+            shared_redis().use(lambda client: client.set(_flag(lane), "1", nx=True, px=_FLAG_MS))
         )
     except Bypassed:
         return True

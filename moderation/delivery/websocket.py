@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
+import redis
 from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
 from moderation.coordination.connection import Bypassed, layer_redis
@@ -26,7 +28,7 @@ def push(hints: Sequence[Hint]) -> None:
         logger.warning("push_skipped", extra={"count": len(addressed)})
 
 
-def _publish(client: Any, addressed: Sequence[tuple[str, Hint]]) -> None:
+def _publish(client: redis.Redis, addressed: Sequence[tuple[str, Hint]]) -> None:
     """Publish in the channel layer's own form, which has no bulk `group_send`."""
     channels = {group: _channel_of(group) for group, _ in addressed}
     watched = {
@@ -36,8 +38,7 @@ def _publish(client: Any, addressed: Sequence[tuple[str, Hint]]) -> None:
     }
     if not watched:
         return
-    layer = get_channel_layer()
-    assert layer is not None
+    layer = cast(RedisPubSubChannelLayer, get_channel_layer())
     with client.pipeline(transaction=False) as pipe:
         for group, hint in addressed:
             if channels[group] in watched:
@@ -46,8 +47,7 @@ def _publish(client: Any, addressed: Sequence[tuple[str, Hint]]) -> None:
 
 
 def _channel_of(group: str) -> str:
-    prefix = settings.CHANNEL_LAYERS["default"]["CONFIG"]["prefix"]
-    return f"{prefix}__group__{group}"
+    return f"{settings.REDIS_PREFIX}__group__{group}"
 
 
 def _text(value: bytes | str) -> str:

@@ -44,6 +44,11 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return self.name or self.key_id
 
+    @property
+    def owner(self) -> Community | Organisation:
+        """Whose key it is; the database holds that there is exactly one."""
+        return self.community or self.organisation  # type: ignore[return-value]
+
 
 class IdempotencyRecord(models.Model):
     """The answer that a client's Idempotency-Key got, committed together with what it did.

@@ -92,9 +92,7 @@ class Decision(models.Model):
     class Meta:
         constraints = [
             one_of("action", Action, "decision"),
-            models.CheckConstraint(
-                name="decision_states_a_reason", condition=~Q(reason="")
-            ),
+            models.CheckConstraint(name="decision_states_a_reason", condition=~Q(reason="")),
         ]
 
     def __str__(self) -> str:

@@ -120,9 +120,7 @@ class ProviderResult(models.Model):
 class VerdictRecord(models.Model):
     """What the policy concluded of one submission: at most one, and never changed."""
 
-    submission = models.OneToOneField(
-        Submission, on_delete=models.CASCADE, related_name="verdict"
-    )
+    submission = models.OneToOneField(Submission, on_delete=models.CASCADE, related_name="verdict")
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="verdicts")
     revision = models.PositiveIntegerField()
     content_hash = models.CharField(max_length=64)

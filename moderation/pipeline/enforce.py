@@ -230,9 +230,7 @@ def _store_states(
         post.status, post.visibility, post.decided_at = state.status, state.visibility, now
         alike[post.status, post.visibility].append(post.pk)
     for (status, visibility), ids in alike.items():
-        Post.objects.filter(pk__in=ids).update(
-            status=status, visibility=visibility, decided_at=now
-        )
+        Post.objects.filter(pk__in=ids).update(status=status, visibility=visibility, decided_at=now)
 
 
 def _open_reviews(cases: Sequence[_Case], now: datetime) -> None:
@@ -280,9 +278,7 @@ def _review_lane(case: _Case) -> ReviewLane:
 def _close_submissions(cases: Sequence[_Case], now: datetime) -> None:
     Submission.objects.filter(
         pk__in=[case.judged.screened.claim.submission.pk for case in cases]
-    ).update(
-        state=SubmissionState.DECIDED, decided_at=now, lease_token=None, lease_until=None
-    )
+    ).update(state=SubmissionState.DECIDED, decided_at=now, lease_token=None, lease_until=None)
 
 
 def _move_standings(cases: Sequence[_Case]) -> None:

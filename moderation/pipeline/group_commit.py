@@ -60,7 +60,7 @@ class GroupCommit(Generic[Item, Result]):
     def _run(self, batch: list[_Waiting[Item, Result]]) -> None:
         try:
             results = self._run_batch([waiting.item for waiting in batch])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed on to whoever sent the item
             if len(batch) > 1:
                 for waiting in batch:
                     self._run([waiting])

@@ -19,7 +19,8 @@ from django.core.files.storage import default_storage
 
 from moderation.conf import get_conf
 from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
-from moderation.media.decode import PreparedMedia, check_signature, prepare_image
+from moderation.media.decode import PreparedMedia, prepare_image
+from moderation.media.signature import check_signature
 from moderation.models import MediaItem, Post
 from moderation.models.posts import media_key
 from moderation.outbound import fetch
@@ -29,12 +30,6 @@ from moderation.vocabulary import MediaKind, MediaState, Part
 logger = logging.getLogger(__name__)
 
 FETCH_TIMEOUT_SECONDS = 8.0
-_EXTENSION = {
-    "image/jpeg": "jpg",
-    "image/png": "png",
-    "image/webp": "webp",
-    "image/gif": "gif",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +102,8 @@ def _read(item: MediaItem) -> bytes:
 
 def _store(item: MediaItem, prepared: PreparedMedia) -> None:
     folder = posixpath.join("posts", str(item.community_id), item.pk.hex[:2], item.pk.hex)
-    extension = _EXTENSION[prepared.content_type]
     item.file.name = default_storage.save(
-        f"{folder}/media.{extension}", ContentFile(prepared.content)
+        f"{folder}/media.{prepared.extension}", ContentFile(prepared.content)
     )
     item.frames = [
         default_storage.save(f"{folder}/frame-{number}.png", ContentFile(frame))
@@ -135,8 +129,12 @@ def image_part(item: MediaItem) -> ImagePart:
     """Return an attachment as providers see it: files on this machine's disk."""
     return ImagePart(
         key=media_key(item.pk),
-        path=Path(default_storage.path(item.file.name)),
+        path=_path(str(item.file.name)),
         kind=Part.GIF if item.kind == MediaKind.GIF else Part.IMAGE,
         perceptual_hash=item.perceptual_hash,
-        frame_paths=tuple(Path(default_storage.path(name)) for name in item.frames),
+        frame_paths=tuple(_path(name) for name in item.frames),
     )
+
+
+def _path(name: str) -> Path:
+    return Path(default_storage.path(name))

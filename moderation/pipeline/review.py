@@ -40,13 +40,11 @@ _EFFECTS = {
 
 
 def hold_review(*, review_id: int, moderator: User) -> Review:
-    """Take an item for `HOLD_SECONDS`, or keep it. Raises `ReviewTaken` when someone else has it."""
+    """Take an item for `HOLD_SECONDS`, or keep it. Raises `ReviewTaken` if someone else has it."""
     _must(moderator, "moderation.decide_review", review_id)
     taken = (
         Review.objects.filter(pk=review_id, state=ReviewState.OPEN)
-        .filter(
-            Q(holder__isnull=True) | Q(holder=moderator) | Q(lease_until__lt=Now())
-        )
+        .filter(Q(holder__isnull=True) | Q(holder=moderator) | Q(lease_until__lt=Now()))
         .update(holder=moderator, lease_until=Now() + timedelta(seconds=HOLD_SECONDS))
     )
     review = Review.objects.select_related("post", "holder").filter(pk=review_id).first()
@@ -107,9 +105,7 @@ def decide_review(
 _VERB = {Action.ALLOW: "approved", Action.WARN: "approved", Action.BLOCK: "rejected"}
 
 
-def escalate_review(
-    *, review_id: int, moderator: User, reason: str, seen_revision: int
-) -> Review:
+def escalate_review(*, review_id: int, moderator: User, reason: str, seen_revision: int) -> Review:
     """Put an item before a lead: it leaves this moderator's hands and rises in the queue."""
     _must(moderator, "moderation.escalate_review", review_id)
     if not reason.strip():
@@ -184,9 +180,7 @@ def _must_in(moderator: User, permission: str, community_id: int) -> None:
 
 
 def _lock_post(post_id: UUID) -> Post:
-    return (
-        Post.objects.select_for_update(of=("self",)).select_related("author").get(pk=post_id)
-    )
+    return Post.objects.select_for_update(of=("self",)).select_related("author").get(pk=post_id)
 
 
 def _lock(review_id: int) -> tuple[Post, Review]:
@@ -261,9 +255,7 @@ def _clear_watch(author_id: int) -> None:
         enforcement__reversed_at__isnull=True,
     )
     if not struck.exists():
-        Author.objects.filter(pk=author_id, standing=Standing.WATCHED).update(
-            standing=Standing.NEW
-        )
+        Author.objects.filter(pk=author_id, standing=Standing.WATCHED).update(standing=Standing.NEW)
 
 
 def _record(

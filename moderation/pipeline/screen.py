@@ -54,9 +54,7 @@ def screen(claims: Sequence[Claim]) -> list[Screened]:
     """
     media = _media_of(claims)
     policies = _policy_ids(claims)
-    parts = {
-        item.submission.pk: _parts_of(item, media.get(item.post.pk, ())) for item in claims
-    }
+    parts = {item.submission.pk: _parts_of(item, media.get(item.post.pk, ())) for item in claims}
     results = _ask_all(claims, policies, media)
     return [
         Screened(

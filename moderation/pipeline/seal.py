@@ -40,7 +40,7 @@ def seal_events() -> int:
         event_ids=ids,
         event_count=len(ids),
         first_id=min(ids),
-        last_id=max(max(ids), last.last_id if last else 0),
+        last_id=max(*ids, last.last_id if last else 0),
         previous_digest=previous,
     )
     seal.digest = _link(seal, [digest for _, digest in events])
@@ -68,9 +68,7 @@ def _stragglers(last: AuditSeal) -> list[tuple[int, str]]:
     window = AuditSeal.objects.filter(last_id__gt=last.last_id - STRAGGLER_IDS)
     before = AuditSeal.objects.filter(last_id__lte=last.last_id - STRAGGLER_IDS)
     floor = before.aggregate(last=Max("last_id"))["last"] or 0
-    sealed = {
-        pk for ids in window.values_list("event_ids", flat=True) for pk in ids if pk > floor
-    }
+    sealed = {pk for ids in window.values_list("event_ids", flat=True) for pk in ids if pk > floor}
     present = AuditEvent.objects.filter(pk__gt=floor, pk__lte=last.last_id)
     if present.count() == len(sealed):
         return []
@@ -116,9 +114,9 @@ def verify_record() -> Verification:
 def _verify_subjects(found: Verification) -> None:
     subject: tuple[str, str] | None = None
     sequence, digest = 0, ""
-    for event in AuditEvent.objects.order_by(
-        "subject_id", "subject_kind", "sequence"
-    ).iterator(chunk_size=5_000):
+    for event in AuditEvent.objects.order_by("subject_id", "subject_kind", "sequence").iterator(
+        chunk_size=5_000
+    ):
         found.events += 1
         if (event.subject_kind, event.subject_id) != subject:
             subject = (event.subject_kind, event.subject_id)
@@ -140,9 +138,7 @@ def _verify_subjects(found: Verification) -> None:
 def _verify_seals(found: Verification) -> None:
     position, previous = 0, ""
     for seal in AuditSeal.objects.order_by("position").iterator(chunk_size=100):
-        digests = dict(
-            AuditEvent.objects.filter(pk__in=seal.event_ids).values_list("pk", "digest")
-        )
+        digests = dict(AuditEvent.objects.filter(pk__in=seal.event_ids).values_list("pk", "digest"))
         missing = [pk for pk in seal.event_ids if pk not in digests]
         if seal.position != position + 1:
             found.fault = f"seal {seal.position}: follows seal {position}; a seal is missing"

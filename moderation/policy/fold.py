@@ -1,4 +1,4 @@
-"""What a post is now: the fold of all enforcements that were not reversed. Never a restored value."""
+"""What a post is now: the fold of all unreversed enforcements, never a restored value."""
 
 from __future__ import annotations
 
@@ -48,9 +48,7 @@ def fold(
         status = _STATUS[enforced[-1].action]
     if deleted:
         return PostState(status, Visibility.DELETED)
-    said = [
-        _VISIBILITY[kind] for item in enforced for kind in item.effects if kind in _VISIBILITY
-    ]
+    said = [_VISIBILITY[kind] for item in enforced for kind in item.effects if kind in _VISIBILITY]
     if said:
         return PostState(status, said[-1])
     shown = status is Status.APPROVED or (status is Status.PENDING and shown_before_verdict)

@@ -80,12 +80,12 @@ def reach_verdict(
     worst = max(hits, key=lambda hit: hit.weight, default=None)
     not_judged = _not_judged(parts, evidence)
     if not_judged and (worst is None or worst.action is not Action.BLOCK):
-        return Verdict(
+        return _resting_on(
+            worst,
             action=Action.REVIEW,
             rule=NOT_JUDGED,
             not_judged=not_judged,
             holds=_holds_without_judgement(policy, worst),
-            **_facts(worst),
         )
     if worst is None:
         return Verdict(
@@ -93,12 +93,12 @@ def reach_verdict(
             rule=NOTHING_FIRED,
             sampled=_is_sampled(sample_key, policy.sampling_share),
         )
-    return Verdict(
+    return _resting_on(
+        worst,
         action=worst.action,
         rule=f"{worst.category}.{worst.action}",
         not_judged=not_judged,
         holds=worst.action is Action.REVIEW and policy.review_visibility == "held",
-        **_facts(worst),
     )
 
 
@@ -127,25 +127,27 @@ def _holds_without_judgement(policy: Policy, worst: _Hit | None) -> bool:
     if policy.on_failure == "hold":
         return True
     return (
-        worst is not None
-        and worst.action is Action.REVIEW
-        and policy.review_visibility == "held"
+        worst is not None and worst.action is Action.REVIEW and policy.review_visibility == "held"
     )
 
 
-def _facts(hit: _Hit | None) -> dict[str, object]:
+def _resting_on(
+    hit: _Hit | None, *, action: Action, rule: str, not_judged: tuple[str, ...], holds: bool
+) -> Verdict:
     if hit is None:
-        return {}
-    return {
-        "category": hit.category,
-        "score": hit.score,
-        "threshold": hit.threshold,
-        "provider": hit.evidence.provider,
-        "part": hit.evidence.part.key,
-        "spans": tuple(
-            span for span in hit.evidence.spans if span[2] == hit.category
-        ),
-    }
+        return Verdict(action=action, rule=rule, not_judged=not_judged, holds=holds)
+    return Verdict(
+        action=action,
+        rule=rule,
+        category=hit.category,
+        score=hit.score,
+        threshold=hit.threshold,
+        provider=hit.evidence.provider,
+        part=hit.evidence.part.key,
+        spans=tuple(span for span in hit.evidence.spans if span[2] == hit.category),
+        not_judged=not_judged,
+        holds=holds,
+    )
 
 
 def _is_sampled(key: str, share: float) -> bool:

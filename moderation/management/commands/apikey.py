@@ -27,7 +27,9 @@ class Command(BaseCommand):
             "--scopes", default="submit,read", help=f"comma-separated: {', '.join(Scope.values)}"
         )
         create.add_argument("--name", default="")
-        rotate = acts.add_parser("rotate", help="make a successor; the old key works on for a while")
+        rotate = acts.add_parser(
+            "rotate", help="make a successor; the old key works on for a while"
+        )
         rotate.add_argument("key_id")
         rotate.add_argument("--overlap-hours", type=float, default=24.0)
         revoke = acts.add_parser("revoke", help="end a key now")
@@ -60,8 +62,7 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         for key in ApiKey.objects.filter(revoked_at__isnull=True).order_by("created_at"):
-            owner = key.community or key.organisation
-            self.stdout.write(f"{key.key_id}  {owner}  {','.join(key.scopes)}  {key.name}")
+            self.stdout.write(f"{key.key_id}  {key.owner}  {','.join(key.scopes)}  {key.name}")
 
 
 def _owner(options: dict[str, Any]) -> Community | Organisation:

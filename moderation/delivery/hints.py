@@ -8,10 +8,14 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A change of one post. `sequence` grows with each audit event of the post."""
+    """A change of one post. `sequence` grows with each audit event of the post.
+
+    `topic_id` is the topic whose page shows it: its parent, or the post itself.
+    """
 
     kind: str
     post_id: UUID
+    topic_id: UUID
     author_id: int
     community_id: int
     revision: int
@@ -20,7 +24,11 @@ class Hint:
 
     def groups(self) -> tuple[str, ...]:
         """Return the names of those who may be watching; made here, never by a client."""
-        always = (post_group(self.post_id), author_group(self.author_id))
+        always = (
+            post_group(self.post_id),
+            topic_group(self.topic_id),
+            author_group(self.author_id),
+        )
         return (*always, queue_group(self.community_id)) if self.queue_changed else always
 
     def message(self) -> dict[str, object]:
@@ -36,6 +44,10 @@ class Hint:
 
 def post_group(post_id: UUID) -> str:
     return f"post.{post_id}"
+
+
+def topic_group(topic_id: UUID) -> str:
+    return f"topic.{topic_id}"
 
 
 def author_group(author_id: int) -> str:

@@ -160,6 +160,7 @@ def _hint(post: Post, event: AuditEvent) -> Hint:
     return Hint(
         kind=event.kind,
         post_id=post.pk,
+        topic_id=post.parent_id or post.pk,
         author_id=post.author_id,
         community_id=post.community_id,
         revision=post.revision,

@@ -360,6 +360,7 @@ def _hint(case: _Case, event: AuditEvent) -> Hint:
     return Hint(
         kind=event.kind,
         post_id=case.post.pk,
+        topic_id=case.post.parent_id or case.post.pk,
         author_id=case.post.author_id,
         community_id=case.post.community_id,
         revision=case.post.revision,

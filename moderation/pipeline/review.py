@@ -279,6 +279,7 @@ def _record(
     return Hint(
         kind=kind,
         post_id=post.pk,
+        topic_id=post.parent_id or post.pk,
         author_id=post.author_id,
         community_id=post.community_id,
         revision=post.revision,

@@ -242,7 +242,11 @@ CELERY_BROKER_CONNECTION_TIMEOUT = REDIS_TIMEOUT_SECONDS
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for ever
 
-CELERY_TASK_QUEUES = [Queue(lane.value) for lane in Lane]
+# RabbitMQ only: quorum queues outlive the node they were made on, classic ones cost less.
+_QUEUE_TYPE = env.read_choice("CELERY_QUEUE_TYPE", choices=("classic", "quorum"), default="classic")
+CELERY_TASK_QUEUES = [
+    Queue(lane.value, queue_arguments={"x-queue-type": _QUEUE_TYPE}) for lane in Lane
+]
 CELERY_TASK_DEFAULT_QUEUE = Lane.SCREEN.value
 CELERY_TASK_CREATE_MISSING_QUEUES = False
 
@@ -399,6 +403,9 @@ LOGGING = {
         "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
         "uvicorn.access": {"handlers": [], "level": REQUEST_LOG_LEVEL, "propagate": True},
         "axes": {"level": "WARNING"},
+        # Two lines for each ring of the bell would be most of the log.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }
 structlog.configure(

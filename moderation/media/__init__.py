@@ -1,0 +1,12 @@
+"""Attachments: from bytes that anyone may have sent to a picture that we made ourselves.
+
+limits     what we accept and what we make of it
+decode     `prepare_image`: the one way in, safe to call from any thread
+children   the processes that decode, so that a hostile file harms only one of them
+worker     what runs inside such a process
+picture      one still or animated picture: header first, then pixels, then our own encoding
+gif          frames counted before any is decoded
+pdq        the perceptual hash, and looking one up among a million
+
+Everything that `worker` imports stays free of Django, so that a child starts in 0.1 s.
+"""

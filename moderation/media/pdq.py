@@ -24,7 +24,7 @@ _SMALL_SIDE = 64
 _DCT_SIDE = 16
 # Pictures of twice this side and more are halved, thirded... first: finer detail than that is
 # blurred away in any case.
-_WORKING_SIDE = 512
+_WORKING_SIDE = 1024
 
 Floats = npt.NDArray[np.float32]
 Bank = npt.NDArray[np.uint8]
@@ -82,7 +82,8 @@ def _luma(image: Image.Image) -> Floats:
 def _shrink(luma: Floats) -> Floats:
     """Blur by two box filters along each axis, then take 64 x 64 samples: two matrix products."""
     rows, columns = luma.shape
-    return _blur_and_sample(rows) @ luma @ _blur_and_sample(columns).T
+    blurred = _blur_and_sample(rows) @ luma @ _blur_and_sample(columns).T
+    return blurred.astype(np.float32, copy=False)
 
 
 @functools.lru_cache(maxsize=64)
@@ -97,10 +98,10 @@ def _blur_and_sample(length: int) -> Floats:
     weights[np.arange(_SMALL_SIDE), samples] = 1
     for _ in range(2):
         shares = weights / (ends - starts)
-        steps = np.zeros((_SMALL_SIDE, length + 1))
-        np.add.at(steps, (slice(None), starts), shares)
-        np.subtract.at(steps, (slice(None), ends), shares)
-        weights = np.cumsum(steps, axis=1)[:, :-1]
+        steps = np.zeros((length + 1, _SMALL_SIDE))
+        np.add.at(steps, starts, shares.T)
+        np.subtract.at(steps, ends, shares.T)
+        weights = np.cumsum(steps, axis=0)[:-1].T
     return weights.astype(np.float32)
 
 
@@ -108,7 +109,7 @@ def _dct_matrix() -> Floats:
     frequency = np.arange(1, _DCT_SIDE + 1)[:, None]
     position = np.arange(_SMALL_SIDE)[None, :]
     angles = np.pi / 2 / _SMALL_SIDE * frequency * (2 * position + 1)
-    return (np.sqrt(2 / _SMALL_SIDE) * np.cos(angles)).astype(np.float32)
+    return np.asarray(np.sqrt(2 / _SMALL_SIDE) * np.cos(angles), dtype=np.float32)
 
 
 _DCT = _dct_matrix()

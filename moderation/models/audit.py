@@ -32,7 +32,8 @@ class AuditEvent(models.Model):
     actor_kind = models.CharField(max_length=10, choices=ActorKind)
     actor_id = models.CharField(max_length=60, blank=True, default="")
     facts = models.JSONField(default=dict)
-    sealed = models.BinaryField(null=True)
+    # Base64: text columns go into PostgreSQL in one array a column, binary ones do not.
+    sealed = models.TextField(blank=True, default="")
     # Set by the application so that the digest can cover it; a display time, never a deadline.
     happened_at = models.DateTimeField()
     previous_digest = models.CharField(max_length=64, blank=True, default="")

@@ -74,11 +74,11 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
     """Make verdicts effective; return what has changed, for those who watch."""
     with transaction.atomic():
         now = queries.database_now()
-        cases = _survivors(judged)
+        cases = _survivors(judged, now)
         if not cases:
             return []
-        _store_evidence(cases)
-        enforced = _store_enforcements(cases)
+        _store_evidence(cases, now)
+        enforced = _store_enforcements(cases, now)
         _store_states(cases, enforced, now)
         _open_reviews(cases, now)
         _close_submissions(cases, now)
@@ -87,7 +87,7 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
     return [_hint(case, event) for case, event in zip(cases, events, strict=True)]
 
 
-def _survivors(judged: Sequence[Judged]) -> list[_Case]:
+def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
     """Lock posts, then submissions, each in key order; keep what is still ours and current."""
     post_ids = {item.screened.claim.post.pk for item in judged}
     posts = {
@@ -122,7 +122,7 @@ def _survivors(judged: Sequence[Judged]) -> list[_Case]:
         if action is Action.BLOCK and post.pk in people_spoke:
             # A person has decided on this very revision: a machine may ask again, not overrule.
             action = Action.REVIEW
-        cases.append(_Case(item, post, action, _verdict_record(item, post)))
+        cases.append(_Case(item, post, action, _verdict_record(item, post, now)))
     if len(cases) < len(judged):
         logger.warning("stale_verdicts_refused", extra={"count": len(judged) - len(cases)})
     return cases
@@ -146,7 +146,7 @@ def _decided_by_people(judged: Sequence[Judged]) -> set[UUID]:
     }
 
 
-def _verdict_record(item: Judged, post: Post) -> VerdictRecord:
+def _verdict_record(item: Judged, post: Post, now: datetime) -> VerdictRecord:
     verdict = item.verdict
     return VerdictRecord(
         submission=item.screened.claim.submission,
@@ -164,13 +164,15 @@ def _verdict_record(item: Judged, post: Post) -> VerdictRecord:
         spans=[list(span) for span in verdict.spans],
         not_judged=list(verdict.not_judged),
         standing=item.screened.claim.post.author.standing,
+        judged_at=now,
     )
 
 
-def _store_evidence(cases: Sequence[_Case]) -> None:
-    ProviderResult.objects.bulk_create(
-        [row for case in cases for row in case.judged.screened.results]
-    )
+def _store_evidence(cases: Sequence[_Case], now: datetime) -> None:
+    results = [row for case in cases for row in case.judged.screened.results]
+    for row in results:
+        row.created_at = now
+    ProviderResult.objects.bulk_create(results)
     VerdictRecord.objects.bulk_create([case.record for case in cases])
 
 
@@ -185,7 +187,7 @@ def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
     return ()
 
 
-def _store_enforcements(cases: Sequence[_Case]) -> dict[UUID, list[Enforced]]:
+def _store_enforcements(cases: Sequence[_Case], now: datetime) -> dict[UUID, list[Enforced]]:
     """Store what each verdict causes; return every post's unreversed enforcements, old and new."""
     standing = {
         case.post.pk: queries.enforced_on(case.post.pk, case.post.revision)
@@ -203,6 +205,7 @@ def _store_enforcements(cases: Sequence[_Case]) -> dict[UUID, list[Enforced]]:
                     revision=case.post.revision,
                     action=case.action,
                     verdict=case.record,
+                    created_at=now,
                 )
             )
             standing.setdefault(case.post.pk, []).append(Enforced(case.action, case.effects))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -91,7 +92,7 @@ def digest_of(event: AuditEvent) -> str:
         event.actor_kind,
         event.actor_id,
         event.facts,
-        bytes(event.sealed).hex() if event.sealed is not None else None,
+        event.sealed,
         event.happened_at.astimezone(UTC).isoformat(timespec="microseconds"),
         event.previous_digest,
     ]
@@ -101,9 +102,9 @@ def digest_of(event: AuditEvent) -> str:
 
 def read_sealed(event: AuditEvent, author: Author) -> dict[str, Any] | None:
     """Return what an event says of its author, or None once the author's key is destroyed."""
-    if event.sealed is None or author.personal_key is None:
+    if not event.sealed or author.personal_key is None:
         return None
-    sealed = bytes(event.sealed)
+    sealed = base64.b64decode(event.sealed)
     plain = AESGCM(bytes(author.personal_key)).decrypt(
         sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], event.subject_id.encode()
     )
@@ -111,13 +112,14 @@ def read_sealed(event: AuditEvent, author: Author) -> dict[str, Any] | None:
     return opened
 
 
-def _seal(event: Event) -> bytes | None:
+def _seal(event: Event) -> str:
     if event.personal is None or event.author is None or event.author.personal_key is None:
-        return None
+        return ""
     nonce = os.urandom(_NONCE_BYTES)
     plain = json.dumps(event.personal, separators=(",", ":")).encode()
     key = bytes(event.author.personal_key)
-    return nonce + AESGCM(key).encrypt(nonce, plain, event.subject_id.encode())
+    sealed = nonce + AESGCM(key).encrypt(nonce, plain, event.subject_id.encode())
+    return base64.b64encode(sealed).decode()
 
 
 def _read_heads(events: Sequence[Event]) -> dict[tuple[str, str], tuple[int, str]]:

@@ -1,0 +1,39 @@
+"""What an attachment may be, and what we make of it. Numbers say where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """Limits of one decoding. Pixels are width times height; an animation has them per frame."""
+
+    max_bytes: int = 20 * 1024 * 1024
+    # A phone's full-size photograph; decoded it takes 160 MB.
+    max_pixels: int = 40_000_000
+    # WebP is decoded through four buffers of the whole canvas.
+    max_webp_pixels: int = 16_000_000
+    max_side: int = 20_000
+
+    # 1280 x 720, as Mastodon allows for a GIF.
+    max_frame_pixels: int = 921_600
+    max_frames: int = 1_000
+    # Frames times pixels: about one second of decoding.
+    max_animation_pixels: int = 200_000_000
+
+    # 3840 x 2160: nobody sees more of it on a page.
+    output_pixels: int = 8_294_400
+    # All frames together: about two seconds of encoding. Longer animations get smaller.
+    output_animation_pixels: int = 40_000_000
+    # A PNG that comes out larger than this is a photograph: it becomes WebP.
+    max_png_bytes: int = 4 * 1024 * 1024
+
+    sampled_frames: int = 8
+    sampled_frame_side: int = 640
+
+    timeout_seconds: float = 10.0
+    cpu_seconds: int = 10
+    # Address space of the child, of which about 110 MB are mapped before it begins: what stays
+    # in memory is below 512 MB.
+    memory_bytes: int = 576 * 1024 * 1024

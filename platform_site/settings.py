@@ -244,8 +244,15 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for
 
 # RabbitMQ only: quorum queues outlive the node they were made on, classic ones cost less.
 _QUEUE_TYPE = env.read_choice("CELERY_QUEUE_TYPE", choices=("classic", "quorum"), default="classic")
+# A ring that nobody heard for a minute has been repeated since. What people start has no repeat.
+_RING_SECONDS = 60
 CELERY_TASK_QUEUES = [
-    Queue(lane.value, queue_arguments={"x-queue-type": _QUEUE_TYPE}) for lane in Lane
+    Queue(
+        lane.value,
+        queue_arguments={"x-queue-type": _QUEUE_TYPE},
+        message_ttl=None if lane is Lane.RESCAN else _RING_SECONDS,
+    )
+    for lane in Lane
 ]
 CELERY_TASK_DEFAULT_QUEUE = Lane.SCREEN.value
 CELERY_TASK_CREATE_MISSING_QUEUES = False

@@ -13,7 +13,7 @@ SOURCES = [
 
 def names_in_the_code() -> set[str]:
     code = "".join((ROOT / source).read_text() for source in SOURCES)
-    plain = re.findallXX', code)
+    plain = re.findall(r'\bread(?:_\w+)?\(\s*"([A-Z][A-Z_]+[A-Z])"', code)
     prefix, keys = re.search(
         r'read_given\(\s*"(GATEHOUSE_)",\s*\{(.*?)\}', code, re.DOTALL
     ).groups()

@@ -2,6 +2,7 @@
 
 ModerationError
 ├── InvalidSubmission          what was sent cannot become a post; says what to change
+│   ├── InvalidFields            fields are missing or malformed; names each
 │   ├── BlockedWords             the community refuses these words
 │   ├── MediaRefused             an attachment is not an image we accept, or too large
 │   └── InvalidPolicy            a policy document breaks its schema
@@ -22,6 +23,8 @@ ModerationError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ModerationError(Exception):
     """Base. `code` is public and stable; the message is for people and holds no post's text."""
@@ -37,6 +40,21 @@ class InvalidSubmission(ModerationError):
     """What was sent cannot become a post."""
 
     code = "invalid_submission"
+
+
+class InvalidFields(InvalidSubmission):
+    """Fields are missing or malformed."""
+
+    code = "invalid_fields"
+
+    def __init__(self, errors: Sequence[tuple[str, str]]) -> None:
+        """`errors` holds (field, what is wrong with it); nested fields as `author.id`."""
+        super().__init__("; ".join(f"{field}: {wrong}" for field, wrong in errors))
+        self.errors = tuple(errors)
+
+    @classmethod
+    def of(cls, field: str, wrong: str) -> InvalidFields:
+        return cls([(field, wrong)])
 
 
 class BlockedWords(InvalidSubmission):

@@ -21,6 +21,7 @@ from moderation.models import (
     CommunityWord,
     Enforcement,
     MediaItem,
+    Organisation,
     PolicyRevision,
     Post,
     ProviderResult,
@@ -28,6 +29,7 @@ from moderation.models import (
     Submission,
 )
 from moderation.policy.document import DEFAULT_DOCUMENT, Policy, parse_policy
+from moderation.policy.explanation import Explanation, explain_decision, explain_verdict
 from moderation.policy.fold import Enforced
 from moderation.text.matcher import WordMatcher
 from moderation.vocabulary import (
@@ -200,6 +202,49 @@ def own_posts(user: User) -> QuerySet[Post]:
         .exclude(visibility=Visibility.DELETED)
         .select_related("community", "author", "parent")
     )
+
+
+def posts_of(owner: Community | Organisation) -> QuerySet[Post]:
+    """Return what an API client reads: every post of its community or communities.
+
+    All but the deleted ones, which nobody reads.
+    """
+    mine = Q(community=owner) if isinstance(owner, Community) else Q(community__organisation=owner)
+    return (
+        Post.objects.filter(mine)
+        .exclude(visibility=Visibility.DELETED)
+        .select_related("community", "author", "parent")
+    )
+
+
+def explanations_of(posts: Collection[Post]) -> dict[UUID, Explanation]:
+    """Return why each post's current revision is what it is, in words for its author.
+
+    A post that is still being checked, or was approved without remark, is absent.
+    """
+    wanted = {post.pk: post.revision for post in posts if post.status != Status.PENDING}
+    if not wanted:
+        return {}
+    standing = (
+        Enforcement.objects.filter(post_id__in=wanted, reversed_at__isnull=True)
+        .select_related("verdict", "decision")
+        .order_by("pk")
+    )
+    # The last word on a post counts, as in the fold of its state.
+    latest = {row.post_id: row for row in standing if row.revision == wanted[row.post_id]}
+    return {
+        post_id: _explanation_of(row)
+        for post_id, row in latest.items()
+        if row.action != Action.ALLOW
+    }
+
+
+def _explanation_of(enforcement: Enforcement) -> Explanation:
+    decision, verdict = enforcement.decision, enforcement.verdict
+    if decision is not None:
+        return explain_decision(Action(decision.action), decision.category, decision.reason)
+    assert verdict is not None  # a constraint: an enforcement has one cause
+    return explain_verdict(Action(verdict.action), verdict.rule, verdict.category)
 
 
 def current_media(post: Post) -> QuerySet[MediaItem]:

@@ -200,9 +200,8 @@ def test_no_spelling_of_an_inner_address_is_reached(
 )
 def test_a_url_that_parsers_could_read_in_two_ways_is_refused(url: str) -> None:
     asked: list[str] = []
-    with GuardedClient(resolver=noting(asked)) as client:
-        with pytest.raises(FetchRefused):
-            client.fetch(url, **LIMITS)
+    with GuardedClient(resolver=noting(asked)) as client, pytest.raises(FetchRefused):
+        client.fetch(url, **LIMITS)
     assert asked in ([], ["a" * 300 + ".example"])
 
 

@@ -1,0 +1,208 @@
+"""5 · What verdicts cause."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from moderation import queries
+from moderation.models import (
+    AuditEvent,
+    Author,
+    Effect,
+    Enforcement,
+    PolicyRevision,
+    Post,
+    ProviderResult,
+    Review,
+    Submission,
+    VerdictRecord,
+)
+from moderation.pipeline import dispatch
+from moderation.policy.document import DEFAULT_DOCUMENT
+from moderation.vocabulary import (
+    Action,
+    EffectKind,
+    Lane,
+    Outcome,
+    Reason,
+    ReviewLane,
+    Standing,
+    Status,
+    Visibility,
+)
+from tests.pipeline.helpers import HARMLESS, THREAT, drain_all, send
+
+
+def use_policy(community, **changes):
+    number = community.policy_revisions.count() + 1
+    community.policy = PolicyRevision.objects.create(
+        community=community, number=number, document={**DEFAULT_DOCUMENT, **changes}
+    )
+    community.save()
+
+
+def strict(action: str) -> dict[str, object]:
+    """Thresholds at which any judged text asks for one action."""
+    steps = {"warn": None, "review": None, "block": None, action: 0.0}
+    return {"default": steps, "categories": {}}
+
+
+def test_harmless_post_is_approved_without_an_enforcement(community):
+    [post] = send(community, HARMLESS)
+    assert drain_all() == 1
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.APPROVED, Visibility.PUBLIC)
+    assert VerdictRecord.objects.get(post=post).action == Action.ALLOW
+    assert not Enforcement.objects.exists()
+
+
+def test_threat_is_kept_from_readers(community):
+    [post] = send(community, THREAT)
+    drain_all()
+    post.refresh_from_db()
+    assert post.status in (Status.REJECTED, Status.IN_REVIEW)
+    assert post.visibility in (Visibility.HIDDEN, Visibility.HELD)
+
+
+def test_evidence_names_provider_model_scores_and_time(community):
+    send(community, THREAT)
+    drain_all()
+    result = ProviderResult.objects.get()
+    assert (result.provider, result.outcome) == ("local_text", Outcome.JUDGED)
+    assert result.model_version
+    assert result.latency_ms > 0
+    assert max(result.scores.values()) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "visibility", "effects"),
+    [
+        ("warn", Status.APPROVED, Visibility.PUBLIC, {EffectKind.PUBLISH, EffectKind.NOTICE}),
+        ("review", Status.IN_REVIEW, Visibility.HELD, {EffectKind.HOLD, EffectKind.QUEUE}),
+        (
+            "block",
+            Status.REJECTED,
+            Visibility.HIDDEN,
+            {EffectKind.HIDE, EffectKind.STRIKE, EffectKind.NOTICE},
+        ),
+    ],
+)
+def test_action_causes_its_effects(community, action, status, visibility, effects):
+    use_policy(community, thresholds=strict(action))
+    [post] = send(community, THREAT)
+    drain_all()
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (status, visibility)
+    assert set(Effect.objects.values_list("kind", flat=True)) == effects
+
+
+def test_blocked_author_is_watched_and_held_next_time(community):
+    use_policy(community, thresholds=strict("block"))
+    send(community, THREAT)
+    drain_all()
+    assert Author.objects.get().standing == Standing.WATCHED
+    [next_post] = send(community, HARMLESS)
+    assert next_post.visibility == Visibility.HELD
+
+
+def test_author_with_enough_approved_posts_becomes_known(community):
+    send(community, *[f"{HARMLESS} {number}" for number in range(5)])
+    drain_all()
+    assert Author.objects.get().standing == Standing.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "visibility"),
+    [("hold", Visibility.HELD), ("publish_and_queue", Visibility.PUBLIC)],
+)
+def test_post_that_nobody_could_judge_reaches_a_person(community, on_failure, visibility):
+    use_policy(community, route={"text": ["no_such_provider"]}, on_failure=on_failure)
+    [post] = send(community, HARMLESS)
+    drain_all()
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.IN_REVIEW, visibility)
+    assert Review.objects.get(post=post).rule == "not_judged"
+    assert ProviderResult.objects.get().outcome == Outcome.FAILED
+
+
+def test_sampled_post_stays_public_and_is_queued(community):
+    use_policy(community, sampling={"share": 1.0})
+    [post] = send(community, HARMLESS)
+    drain_all()
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.APPROVED, Visibility.PUBLIC)
+    assert Review.objects.get(post=post).lane == ReviewLane.SAMPLE
+
+
+def test_batch_is_decided_post_by_post(community):
+    posts = send(community, HARMLESS, THREAT, "Beans too", THREAT)
+    assert drain_all() == 4
+    states = [Post.objects.get(pk=post.pk).status for post in posts]
+    assert states[0] == states[2] == Status.APPROVED
+    assert Status.APPROVED not in (states[1], states[3])
+
+
+def test_round_trips_do_not_grow_with_the_batch(community):
+    def queries_for(size: int) -> int:
+        send(community, *[f"{HARMLESS} {number}" for number in range(size)], writer=f"w{size}")
+        with CaptureQueriesContext(connection) as captured:
+            assert dispatch.drain(Lane.SCREEN_HIGH) == size
+        return len(captured)
+
+    queries_for(1)
+    # SQLite takes a large insert in several statements: a few more, never one a post.
+    assert queries_for(40) <= queries_for(4) + 6
+
+
+def test_stored_state_is_the_fold_of_what_was_enforced(community):
+    send(community, HARMLESS, THREAT)
+    drain_all()
+    from moderation.policy.fold import fold
+
+    for post in Post.objects.all():
+        state = fold(
+            queries.enforced_on(post.pk, post.revision),
+            judged=True,
+            shown_before_verdict=post.shown_before_verdict,
+            deleted=False,
+        )
+        assert (post.status, post.visibility) == (state.status, state.visibility)
+
+
+def test_every_step_is_on_the_record(community):
+    [post] = send(community, THREAT)
+    drain_all()
+    events = AuditEvent.objects.filter(subject_id=str(post.pk)).order_by("sequence")
+    submitted, decided = events
+    assert submitted.kind == "post.submitted"
+    assert decided.kind in ("post.rejected", "post.queued")
+    assert decided.facts["provider"] == "local_text"
+    assert decided.previous_digest == submitted.digest
+    assert THREAT not in str(decided.facts)
+
+
+def test_machine_does_not_overrule_a_person_on_the_same_revision(community):
+    from moderation.pipeline.review import decide_review
+    from tests.factories import make_moderator
+
+    use_policy(community, thresholds=strict("review"))
+    ada = make_moderator(community)
+    [post] = send(community, THREAT)
+    drain_all()
+    decide_review(
+        review_id=Review.objects.get().pk,
+        moderator=ada,
+        action=Action.ALLOW,
+        reason="A quote from the play.",
+        seen_revision=1,
+    )
+    use_policy(community, thresholds=strict("block"))
+    Submission.objects.create(
+        post=post, revision=1, content_hash=post.content_hash, reason=Reason.RESCAN
+    )
+    drain_all()
+    post.refresh_from_db()
+    assert post.status == Status.IN_REVIEW
+    assert Review.objects.filter(post=post, state="open").exists()

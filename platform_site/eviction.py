@@ -22,8 +22,8 @@ def forgetful_policy(url: str) -> str:
     return policy if policy.startswith("allkeys-") else ""
 
 
-def refuse_forgetful_server(**_: object) -> None:
-    """Stop a worker that starts on such a server; Celery calls this with its own arguments."""
+def refuse_forgetful_server() -> None:
+    """Stop a worker that starts on such a server."""
     policy = forgetful_policy(settings.REDIS_CACHE_URL)
     if policy:
         raise SystemExit(

@@ -70,10 +70,10 @@ CONTENT_SECURITY_POLICY = {
 # --- Parts ----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",  # before the admin, whose templates it replaces
+    "unfold.apps.BasicAppConfig",  # before the admin, whose templates it replaces
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "platform_site.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -102,7 +102,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "platform_site.csp.AdminScriptPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -112,7 +111,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "axes.middleware.AxesMiddleware",  # last, as its manual asks
+    "axes.middleware.AxesMiddleware",
+    # Innermost, because it is synchronous only: under ASGI all others then run with it in one
+    # thread, where each would otherwise hop there and back.
+    "platform_site.csp.AdminScriptPolicy",
 ]
 
 TEMPLATES = [
@@ -351,6 +353,17 @@ SPECTACULAR_SETTINGS = {
     # Served from this machine: the docs page works without the internet.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Back office ----------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Gatehouse",
+    "SITE_HEADER": "Gatehouse",
+    "SITE_SYMBOL": "shield",
+    "ENVIRONMENT": "moderation.admin.surroundings.environment_label",
+    "STYLES": ["moderation.admin.surroundings.style_sheet"],
+    "SIDEBAR": {"navigation": "moderation.admin.surroundings.navigation"},
 }
 
 # --- Mail -----------------------------------------------------------------------------------------

@@ -124,6 +124,7 @@ def preload() -> None:
     for module in SHARED_MODULES:
         import_module(module)
     celery_app.loader.import_default_modules()
+    import_module("platform_site.warm").load_text_models()
     gc.collect()
     # What is alive now stays: the collector would write to every shared page otherwise.
     gc.freeze()

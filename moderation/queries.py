@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -36,6 +37,7 @@ from moderation.vocabulary import (
     Action,
     EffectKind,
     ReviewState,
+    Status,
     SubmissionState,
     Visibility,
     WordAction,
@@ -133,9 +135,21 @@ def policy_of(policy_id: int | None) -> Policy:
     return PolicyRevision.objects.get(pk=policy_id).parsed()
 
 
-def active_policy_ids(community_ids: Collection[int]) -> dict[int, int | None]:
-    """Return which policy revision is in force in each community."""
-    return dict(Community.objects.filter(pk__in=community_ids).values_list("pk", "policy_id"))
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """What screening must know of a community; `language` is "" when it expects none."""
+
+    policy_id: int | None
+    language: str
+
+
+def rules_in_force(community_ids: Collection[int]) -> dict[int, RulesInForce]:
+    """Return each community's rules as they are now."""
+    rows = Community.objects.filter(pk__in=community_ids)
+    return {
+        pk: RulesInForce(policy_id, language)
+        for pk, policy_id, language in rows.values_list("pk", "policy_id", "language")
+    }
 
 
 _communities: ShortMemory[Community] = ShortMemory()
@@ -254,6 +268,16 @@ def current_media(post: Post) -> QuerySet[MediaItem]:
     )
 
 
+def media_of(posts: Collection[Post]) -> dict[UUID, list[MediaItem]]:
+    """Return what the current revision of each post shows; a post without attachments is absent."""
+    revisions = {post.pk: post.revision for post in posts}
+    found: dict[UUID, list[MediaItem]] = {}
+    for item in MediaItem.objects.filter(post_id__in=revisions):
+        if item.post_id is not None and item.shows_in(revisions[item.post_id]):
+            found.setdefault(item.post_id, []).append(item)
+    return found
+
+
 def get_media_for(user: AnyUser, media_id: UUID) -> MediaItem:
     """Return an attachment whose bytes a user may read now. Raises `NotFound`.
 
@@ -276,8 +300,11 @@ def _may_read_media(user: AnyUser, item: MediaItem) -> bool:
     return item.post.visibility == Visibility.PUBLIC and item.shows_in(item.post.revision)
 
 
-def enforced_on(post_id: UUID, revision: int) -> list[Enforced]:
-    """Return a revision's unreversed enforcements in the order they were made."""
+def enforced_on(post_id: UUID, revision: int, *, without: int | None = None) -> list[Enforced]:
+    """Return a revision's unreversed enforcements in the order they were made.
+
+    `without` leaves one out by its id, to see what its reversal would bring.
+    """
     return [
         Enforced(
             action=Action(row.action),
@@ -286,6 +313,7 @@ def enforced_on(post_id: UUID, revision: int) -> list[Enforced]:
         for row in Enforcement.objects.filter(
             post_id=post_id, revision=revision, reversed_at__isnull=True
         )
+        .exclude(pk=without)
         .prefetch_related("effects")
         .order_by("pk")
     ]

@@ -35,10 +35,11 @@ def drain(lane: Lane) -> int:
     decided = 0
     while time.monotonic() < ends_at:
         fresh = claim(lane, limit)
+        decided += _decide(fresh)
         again = claim_one_again(lane)
+        decided += _decide(again)
         if not fresh and not again:
             return decided
-        decided += _decide(fresh) + _decide(again)
     doorbell.ring({lane})
     return decided
 

@@ -27,13 +27,19 @@ class GroupCommit(Generic[Item, Result]):
     """Runs items through `run_batch`, which returns one result an item, in order.
 
     When `run_batch` raises for several items, each is tried once more alone, so that one item's
-    fault is never another's.
+    fault is never another's; except for `common_faults`, which are nobody's item's (the database
+    is away) and reach everybody at once.
     """
 
     def __init__(
-        self, run_batch: Callable[[Sequence[Item]], Sequence[Result]], *, max_batch: int
+        self,
+        run_batch: Callable[[Sequence[Item]], Sequence[Result]],
+        *,
+        max_batch: int,
+        common_faults: tuple[type[Exception], ...] = (),
     ) -> None:
         self._run_batch = run_batch
+        self._common_faults = common_faults
         self._max_batch = max_batch
         self._turn = threading.Lock()
         self._queue_guard = threading.Lock()
@@ -61,12 +67,13 @@ class GroupCommit(Generic[Item, Result]):
         try:
             results = self._run_batch([waiting.item for waiting in batch])
         except Exception as error:  # noqa: BLE001 - handed on to whoever sent the item
-            if len(batch) > 1:
+            if len(batch) > 1 and not isinstance(error, self._common_faults):
                 for waiting in batch:
                     self._run([waiting])
                 return
-            batch[0].error = error
-            batch[0].done = True
+            for waiting in batch:
+                waiting.error = error
+                waiting.done = True
             return
         for waiting, result in zip(batch, results, strict=True):
             waiting.result = result

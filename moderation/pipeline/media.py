@@ -39,7 +39,12 @@ class NewMedia:
     data: bytes = b""
     url: str = ""
     alt_text: str = ""
-    kind: MediaKind = MediaKind.IMAGE
+
+    @property
+    def kind(self) -> MediaKind:
+        """What it announces itself to be; what it is shows when it is decoded."""
+        is_animated_webp = self.data[8:12] == b"WEBP" and b"ANIM" in self.data[12:64]
+        return MediaKind.GIF if self.data[:4] == b"GIF8" or is_animated_webp else MediaKind.IMAGE
 
     @property
     def sha256(self) -> str:
@@ -125,7 +130,7 @@ def _settle(item: MediaItem, state: MediaState, *, refusal: str = "") -> None:
         default_storage.delete(incoming)
 
 
-def image_part(item: MediaItem) -> ImagePart:
+def image_part(item: MediaItem, *, scope: str) -> ImagePart:
     """Return an attachment as providers see it: files on this machine's disk."""
     return ImagePart(
         key=media_key(item.pk),
@@ -133,6 +138,7 @@ def image_part(item: MediaItem) -> ImagePart:
         kind=Part.GIF if item.kind == MediaKind.GIF else Part.IMAGE,
         perceptual_hash=item.perceptual_hash,
         frame_paths=tuple(_path(name) for name in item.frames),
+        scope=scope,
     )
 
 

@@ -52,75 +52,72 @@ def screen(claims: Sequence[Claim]) -> list[Screened]:
 
     A provider that fails is an answer too (`failed`); it never raises from here.
     """
-    media = _media_of(claims)
-    policies = _policy_ids(claims)
-    parts = {item.submission.pk: _parts_of(item, media.get(item.post.pk, ())) for item in claims}
-    results = _ask_all(claims, policies, media)
+    cases = _read_cases(claims)
+    results = _ask_all(cases)
     return [
         Screened(
-            claim=item,
-            policy_id=policies[item.post.community_id],
-            parts=parts[item.submission.pk],
-            results=tuple(results.get(item.submission.pk, ())),
+            claim=case.claim,
+            policy_id=case.rules.policy_id,
+            parts=case.parts(),
+            results=tuple(results.get(case.claim.submission.pk, ())),
         )
-        for item in claims
+        for case in cases
     ]
 
 
 def unscreened(claims: Sequence[Claim]) -> list[Screened]:
     """Return claims that nobody will be asked about, so that nothing of them is judged."""
-    media = _media_of(claims)
-    policies = _policy_ids(claims)
     return [
-        Screened(
-            item,
-            policies[item.post.community_id],
-            _parts_of(item, media.get(item.post.pk, ())),
-            (),
-        )
-        for item in claims
+        Screened(case.claim, case.rules.policy_id, case.parts(), ()) for case in _read_cases(claims)
     ]
 
 
-def _policy_ids(claims: Sequence[Claim]) -> dict[int, int | None]:
-    return queries.active_policy_ids({item.post.community_id for item in claims})
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A claim with its community's rules and the attachments that its revision shows."""
+
+    claim: Claim
+    rules: queries.RulesInForce
+    media: Sequence[MediaItem]
+
+    @property
+    def text(self) -> str:
+        post = self.claim.post
+        texts = (post.title, post.body, *(item.alt_text for item in self.media))
+        return "\n".join(text for text in texts if text)
+
+    def parts(self) -> tuple[PartRef, ...]:
+        """Everything that the verdict must rest on, whether or not a provider can see it."""
+        text = [PartRef(TEXT_KEY, Part.TEXT)] if self.text else []
+        return (*text, *(PartRef(media_key(row.pk), _MEDIA_PART[row.kind]) for row in self.media))
+
+    def questions(self) -> list[AnyPart]:
+        """What providers can be asked about: the text, and the attachments that are ready."""
+        scope = str(self.claim.post.community_id)
+        asked: list[AnyPart] = [
+            image_part(row, scope=scope) for row in self.media if row.state == MediaState.READY
+        ]
+        if self.text:
+            asked.append(TextPart(TEXT_KEY, self.text, self.rules.language, scope=scope))
+        return asked
 
 
-def _media_of(claims: Sequence[Claim]) -> dict[object, list[MediaItem]]:
-    """Return the attachments of each post's current revision."""
-    # Posts with attachments have a lane of their own; the other lanes are spared the query,
-    # except where an edit added or took away the attachment meanwhile.
-    posts = {item.post.pk: item.post for item in claims}
-    found: dict[object, list[MediaItem]] = {}
-    for row in MediaItem.objects.filter(post_id__in=posts):
-        if row.post_id and row.shows_in(posts[row.post_id].revision):
-            found.setdefault(row.post_id, []).append(row)
-    return found
+def _read_cases(claims: Sequence[Claim]) -> list[_Case]:
+    rules = queries.rules_in_force({item.post.community_id for item in claims})
+    media = queries.media_of([item.post for item in claims])
+    return [
+        _Case(item, rules[item.post.community_id], media.get(item.post.pk, ())) for item in claims
+    ]
 
 
-def _parts_of(item: Claim, media: Sequence[MediaItem]) -> tuple[PartRef, ...]:
-    refs = [PartRef(media_key(row.pk), _MEDIA_PART[row.kind]) for row in media]
-    if _text_of(item):
-        refs.insert(0, PartRef(TEXT_KEY, Part.TEXT))
-    return tuple(refs)
-
-
-def _text_of(item: Claim) -> str:
-    return "\n".join(text for text in (item.post.title, item.post.body) if text)
-
-
-def _ask_all(
-    claims: Sequence[Claim],
-    policies: Mapping[int, int | None],
-    media: Mapping[object, Sequence[MediaItem]],
-) -> dict[int, list[ProviderResult]]:
+def _ask_all(cases: Sequence[_Case]) -> dict[int, list[ProviderResult]]:
     """Ask each provider once for the whole batch, several providers at the same time."""
     questions: dict[str, list[_Question]] = {}
-    for item in claims:
-        policy = queries.policy_of(policies[item.post.community_id])
-        for part in _questions_of(item, media.get(item.post.pk, ())):
+    for case in cases:
+        policy = queries.policy_of(case.rules.policy_id)
+        for part in case.questions():
             for name in _route(policy, part.kind):
-                questions.setdefault(name, []).append(_Question(item.submission, part))
+                questions.setdefault(name, []).append(_Question(case.claim.submission, part))
     found: dict[int, list[ProviderResult]] = {}
     for results in _in_parallel(questions):
         for row in results:
@@ -144,14 +141,6 @@ def _route(policy: Policy, kind: Part) -> tuple[str, ...]:
     ):
         return tuple(name for name in names if registry.is_local(name))
     return names
-
-
-def _questions_of(item: Claim, media: Sequence[MediaItem]) -> list[AnyPart]:
-    parts: list[AnyPart] = [image_part(row) for row in media if row.state == MediaState.READY]
-    text = _text_of(item)
-    if text:
-        parts.append(TextPart(TEXT_KEY, text))
-    return parts
 
 
 def _ask(name: str, questions: Sequence[_Question]) -> list[ProviderResult]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 
 from moderation import queries
 from moderation.delivery import doorbell
@@ -136,7 +136,7 @@ def _store_once(prepared: Sequence[_Prepared]) -> list[Reply | ModerationError]:
     ]
 
 
-_commits = GroupCommit(_store_calls, max_batch=64)
+_commits = GroupCommit(_store_calls, max_batch=64, common_faults=(OperationalError, InterfaceError))
 
 
 @dataclass(frozen=True, slots=True)

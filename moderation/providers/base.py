@@ -17,15 +17,17 @@ from moderation.vocabulary import Category, Outcome, Part
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """A post's text as its readers see it: title and body, joined by a newline.
+    """A post's text as its readers see it: title, body and alt texts, joined by newlines.
 
     `language` is the community's expected language (ISO 639-1) or "" when it expects none.
+    `scope` names whose own lists and banks apply; a provider only compares it.
     """
 
     key: str
     text: str
     language: str = ""
     kind: Part = Part.TEXT
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class ImagePart:
     kind: Part = Part.IMAGE
     perceptual_hash: str = ""
     frame_paths: tuple[Path, ...] = ()
+    scope: str = ""
 
 
 AnyPart = TextPart | ImagePart

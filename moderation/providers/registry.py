@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 
-from django.db.models import Q
-
 from moderation.errors import ProviderRejected
 from moderation.models import BankedHash
 from moderation.providers.base import Provider
@@ -17,8 +15,14 @@ from moderation.vocabulary import Category
 
 def _read_bank() -> list[Banked]:
     return [
-        Banked(row.perceptual_hash, Category(row.category), row.label, row.max_distance)
-        for row in BankedHash.objects.filter(Q(active=True))
+        Banked(
+            perceptual_hash=row.perceptual_hash,
+            category=Category(row.category),
+            label=row.label,
+            max_distance=row.max_distance,
+            scope=str(row.community_id or ""),
+        )
+        for row in BankedHash.objects.filter(active=True)
     ]
 
 

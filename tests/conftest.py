@@ -8,6 +8,7 @@ from django.test import TransactionTestCase
 
 from moderation import credentials, queries
 from moderation.models import triggers
+from tests.stack import forget_redis
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +16,12 @@ def _fresh_memory():
     """What a process remembers for a second must not reach from one test into the next."""
     queries.forget_everything()
     credentials.forget_keys()
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis():
+    """A limit that one test used up must not be another's."""
+    forget_redis()
 
 
 @pytest.fixture(autouse=True, scope="session")

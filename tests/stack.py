@@ -14,8 +14,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+
+from redis import Redis
 
 from platform_site import env
 from platform_site.embedded import redis_server
@@ -30,6 +32,24 @@ def pytest_configure() -> None:
 
     # A password's hash is slow on purpose; no test is about that.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def forget_redis() -> None:
+    """Delete what tests of this process left in the cache, the layer's database and the limits."""
+    from django.conf import settings
+
+    for client in _clients():
+        keys = list(client.scan_iter(match=f"*{settings.REDIS_PREFIX}*", count=1000))
+        if keys:
+            client.delete(*keys)
+
+
+@cache
+def _clients() -> list[Redis]:
+    from django.conf import settings
+
+    urls = (settings.REDIS_CACHE_URL, settings.REDIS_LAYER_URL, settings.REDIS_LIMITS_URL)
+    return [Redis.from_url(url) for url in urls]
 
 
 def pytest_unconfigure() -> None:

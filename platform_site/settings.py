@@ -350,6 +350,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "PostStatus": "moderation.vocabulary.Status.choices",
+        "ContentStatus": ["PENDING", "APPROVED", "REJECTED"],
+    },
     # Served from this machine: the docs page works without the internet.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,0 +1,11 @@
+"""The third door: HTTP for programs. Each view translates, makes one call inwards, translates back.
+
+authentication   who calls: an API key, or a user of this site
+callers          what a caller may read and write, and in whose name
+limits           how much a caller may ask for
+parsers, bodies  what was sent, as values of ours
+views/           one act each
+answers          posts as clients see them
+errors           every error as an HTTP answer
+serializers      the shapes of all this, for the OpenAPI document
+"""

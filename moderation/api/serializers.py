@@ -1,0 +1,395 @@
+"""The shapes of what goes in and out, for the OpenAPI document. Input and output stand apart.
+
+The views read and write plain values (see `bodies` and `answers`); the tests hold every answer
+against these shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from moderation.api.bodies import (
+    MAX_ALT_CHARS,
+    MAX_CHANNEL_CHARS,
+    MAX_ID_CHARS,
+    MAX_URL_CHARS,
+)
+from moderation.api.errors import CONTENT_TYPE, KINDS
+from moderation.conf import Conf
+from moderation.vocabulary import (
+    Action,
+    Category,
+    MediaKind,
+    MediaState,
+    PostKind,
+    Status,
+    Visibility,
+)
+
+_LIMITS = Conf()
+
+
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "moderation.api.authentication.KeyAuthentication"
+    name = "key"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "gate_…"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "moderation.api.authentication.SiteSession"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+
+
+class OpenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """No key at all: only where an operator opened the content service."""
+
+    target_class = "moderation.api.authentication.OpenToAll"
+    # An empty requirement is a way in without any scheme to describe.
+    name: list[str] = []  # type: ignore[assignment]
+
+    def get_security_requirement(self, auto_schema: Any) -> dict[str, list[Any]]:
+        return {}
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        return []
+
+
+# In
+
+
+class AuthorIn(serializers.Serializer[Any]):
+    id = serializers.CharField(
+        max_length=MAX_ID_CHARS, help_text="Your own id of the person; not beginning with `user:`."
+    )
+    name = serializers.CharField(max_length=MAX_ID_CHARS, required=False)
+
+
+class MediaIn(serializers.Serializer[Any]):
+    url = serializers.URLField(max_length=MAX_URL_CHARS)
+    alt_text = serializers.CharField(max_length=MAX_ALT_CHARS, required=False)
+
+
+class PostIn(serializers.Serializer[Any]):
+    author = AuthorIn(
+        required=False, help_text="Whose post it is: required with a key, ignored in a session."
+    )
+    title = serializers.CharField(max_length=_LIMITS.max_title_chars, required=False)
+    body = serializers.CharField(max_length=_LIMITS.max_body_chars, required=False)
+    text = serializers.CharField(
+        max_length=_LIMITS.max_body_chars, required=False, help_text="Another name of `body`."
+    )
+    channel = serializers.CharField(max_length=MAX_CHANNEL_CHARS, required=False)
+    parent = serializers.UUIDField(required=False, help_text="The topic that this replies to.")
+    media = MediaIn(many=True, required=False, max_length=_LIMITS.max_media_per_post)
+    community = serializers.CharField(
+        max_length=MAX_ID_CHARS,
+        required=False,
+        help_text="Its slug; only an organisation's key and a session must name it.",
+    )
+
+
+class PostFormIn(serializers.Serializer[Any]):
+    author_id = serializers.CharField(max_length=MAX_ID_CHARS, required=False)
+    author_name = serializers.CharField(max_length=MAX_ID_CHARS, required=False)
+    title = serializers.CharField(max_length=_LIMITS.max_title_chars, required=False)
+    body = serializers.CharField(max_length=_LIMITS.max_body_chars, required=False)
+    channel = serializers.CharField(max_length=MAX_CHANNEL_CHARS, required=False)
+    parent = serializers.UUIDField(required=False)
+    community = serializers.CharField(max_length=MAX_ID_CHARS, required=False)
+    media = serializers.ListField(
+        child=serializers.FileField(), required=False, max_length=_LIMITS.max_media_per_post
+    )
+    alt_text = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_ALT_CHARS), required=False
+    )
+
+
+class BulkIn(serializers.Serializer[Any]):
+    posts = PostIn(many=True, min_length=1, max_length=_LIMITS.max_bulk_items)
+    community = serializers.CharField(
+        max_length=MAX_ID_CHARS, required=False, help_text="For every post that names none itself."
+    )
+
+
+class EditIn(serializers.Serializer[Any]):
+    """What is absent stays as it is."""
+
+    title = serializers.CharField(
+        max_length=_LIMITS.max_title_chars, required=False, allow_blank=True
+    )
+    body = serializers.CharField(
+        max_length=_LIMITS.max_body_chars, required=False, allow_blank=True
+    )
+    text = serializers.CharField(
+        max_length=_LIMITS.max_body_chars, required=False, help_text="Another name of `body`."
+    )
+    media = MediaIn(many=True, required=False, help_text="Attachments to add.")
+    keep_media = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="Attachments that stay."
+    )
+
+
+class ContentIn(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=_LIMITS.max_body_chars)
+    userId = serializers.CharField(max_length=MAX_ID_CHARS)  # noqa: N815
+
+
+class HintIn(serializers.Serializer[Any]):
+    text = serializers.CharField(max_length=_LIMITS.max_body_chars)
+    community = serializers.CharField(max_length=MAX_ID_CHARS, required=False)
+
+
+# Out
+
+
+class LinksOut(serializers.Serializer[Any]):
+    self = serializers.CharField()
+    status = serializers.CharField()
+
+
+class AcceptedOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    revision = serializers.IntegerField(min_value=1)
+    status = serializers.ChoiceField(Status.choices)
+    visibility = serializers.ChoiceField(Visibility.choices)
+    links = LinksOut()
+
+
+class ReasonOut(serializers.Serializer[Any]):
+    """Why a post is where it is; only its author and its community's keys are told."""
+
+    by = serializers.ChoiceField(["policy", "person"])
+    action = serializers.ChoiceField(Action.choices)
+    rule = serializers.CharField(allow_blank=True)
+    category = serializers.ChoiceField(Category.choices, allow_null=True)
+    text = serializers.CharField()
+
+
+class StatusOut(AcceptedOut):
+    decided_at = serializers.DateTimeField(allow_null=True)
+    reason = ReasonOut(allow_null=True)
+
+
+class AuthorOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+
+
+class AttachmentOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(MediaKind.choices)
+    state = serializers.ChoiceField(MediaState.choices)
+    alt_text = serializers.CharField(allow_blank=True)
+    content_type = serializers.CharField(allow_blank=True)
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+
+
+class PostOut(StatusOut):
+    community = serializers.CharField()
+    kind = serializers.ChoiceField(PostKind.choices)
+    parent = serializers.UUIDField(allow_null=True)
+    channel = serializers.CharField(allow_blank=True)
+    author = AuthorOut()
+    title = serializers.CharField(allow_blank=True)
+    body = serializers.CharField(allow_blank=True)
+    media = AttachmentOut(many=True)
+    created_at = serializers.DateTimeField()
+    edited_at = serializers.DateTimeField(allow_null=True)
+
+
+class PageOut(serializers.Serializer[Any]):
+    results = PostOut(many=True)
+    next = serializers.CharField(allow_null=True, help_text="Where the following page is.")
+
+
+class FieldErrorOut(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemOut(serializers.Serializer[Any]):
+    """RFC 9457. `code` is stable; `type` leads to an explanation."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.ChoiceField(list(KINDS))
+    errors = FieldErrorOut(many=True, required=False)
+
+
+class BulkItemOut(serializers.Serializer[Any]):
+    """Either the accepted post or what refused it."""
+
+    index = serializers.IntegerField(min_value=0)
+    status = serializers.IntegerField()
+    post = AcceptedOut(required=False)
+    problem = ProblemOut(required=False)
+
+
+class BulkOut(serializers.Serializer[Any]):
+    accepted = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = BulkItemOut(many=True)
+
+
+class AllRefusedOut(ProblemOut):
+    accepted = serializers.IntegerField(required=False)
+    refused = serializers.IntegerField(required=False)
+    results = BulkItemOut(many=True, required=False)
+
+
+class ContentAcceptedOut(serializers.Serializer[Any]):
+    message = serializers.CharField()
+    contentId = serializers.UUIDField()  # noqa: N815
+
+
+class ContentStatusOut(serializers.Serializer[Any]):
+    contentId = serializers.UUIDField()  # noqa: N815
+    status = serializers.ChoiceField(["PENDING", "APPROVED", "REJECTED"])
+
+
+class DetailOut(serializers.Serializer[Any]):
+    detail = serializers.CharField()
+
+
+class WordOut(serializers.Serializer[Any]):
+    """Characters `start` to `end` (exclusive) of the text."""
+
+    start = serializers.IntegerField()
+    end = serializers.IntegerField()
+    term = serializers.CharField()
+
+
+class GuessOut(serializers.Serializer[Any]):
+    category = serializers.ChoiceField(Category.choices)
+    text = serializers.CharField()
+
+
+class HintOut(serializers.Serializer[Any]):
+    advise = WordOut(many=True)
+    block = WordOut(many=True)
+    hints = GuessOut(many=True)
+
+
+# Acts: what `extend_schema` is told of each
+
+
+def _header(
+    name: str, description: str, *, response: bool = False, **more: Any
+) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, OpenApiTypes.STR, "header", description=description, response=response, **more
+    )
+
+
+_LIMIT_HEADERS = [
+    _header("RateLimit-Policy", "The bucket: size `q`, filled within `w` seconds.", response=True),
+    _header("RateLimit", "What is left (`r`) and when it is full again (`t`).", response=True),
+]
+_IDEMPOTENCY = [
+    _header("Idempotency-Key", "Makes repeating this request safe for 30 days."),
+    _header("Idempotent-Replayed", "`true` when this is the first answer again.", response=[202]),
+]
+_ETAG = _header("ETag", "The revision, for If-Match.", response=True)
+_QUERY = "query"
+
+
+def _answers(
+    good: dict[int, Any], *problems: int, problem: type[serializers.Serializer[Any]] = ProblemOut
+) -> dict[Any, Any]:
+    listed: dict[Any, Any] = dict(good)
+    for status in problems:
+        codes = ", ".join(code for code, kind in KINDS.items() if kind.status == status)
+        listed[status, CONTENT_TYPE] = OpenApiResponse(problem, description=codes)
+    return listed
+
+
+def _detail_answers(good: dict[int, Any], *statuses: int) -> dict[Any, Any]:
+    return good | dict.fromkeys(statuses, DetailOut)
+
+
+SUBMIT_POST: dict[str, Any] = {
+    "operation_id": "submit_post",
+    "request": {"application/json": PostIn, "multipart/form-data": PostFormIn},
+    "parameters": [
+        *_IDEMPOTENCY,
+        *_LIMIT_HEADERS,
+        _header("Location", "Where the post is read.", response=[202]),
+    ],
+    "responses": _answers({202: AcceptedOut}, 400, 401, 403, 404, 409, 413, 415, 422, 429, 503),
+}
+SUBMIT_POSTS: dict[str, Any] = {
+    "operation_id": "submit_posts",
+    "request": BulkIn,
+    "parameters": [*_IDEMPOTENCY, *_LIMIT_HEADERS],
+    "responses": _answers(
+        {202: BulkOut}, 400, 401, 403, 409, 413, 415, 422, 429, 503, problem=AllRefusedOut
+    ),
+}
+LIST_POSTS: dict[str, Any] = {
+    "operation_id": "list_posts",
+    "parameters": [
+        OpenApiParameter("author", str, _QUERY, description="Required with a key."),
+        OpenApiParameter("status", str, _QUERY, enum=Status.values),
+        OpenApiParameter("channel", str, _QUERY),
+        OpenApiParameter("community", str, _QUERY),
+        OpenApiParameter("limit", int, _QUERY, description="1 to 100; 50 when absent."),
+        OpenApiParameter("cursor", str, _QUERY, description="As `next` has it."),
+    ],
+    "responses": _answers({200: PageOut}, 400, 401, 403),
+}
+GET_POST: dict[str, Any] = {
+    "operation_id": "get_post",
+    "parameters": [_ETAG],
+    "responses": _answers({200: PostOut}, 401, 403, 404),
+}
+GET_STATUS: dict[str, Any] = {
+    "operation_id": "get_status",
+    "parameters": [_ETAG],
+    "responses": _answers({200: StatusOut}, 401, 403, 404),
+}
+EDIT_POST: dict[str, Any] = {
+    "operation_id": "edit_post",
+    "request": {"application/json": EditIn},
+    "parameters": [
+        _header("If-Match", "The ETag that was read; a newer revision then answers 412."),
+        _ETAG,
+        *_LIMIT_HEADERS,
+    ],
+    "responses": _answers(
+        {200: AcceptedOut, 202: AcceptedOut}, 400, 401, 403, 404, 412, 413, 415, 429, 503
+    ),
+}
+DELETE_POST: dict[str, Any] = {
+    "operation_id": "delete_post",
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({204: None}, 401, 403, 404, 429, 503),
+}
+SUBMIT_CONTENT: dict[str, Any] = {
+    "operation_id": "submit_content",
+    "request": ContentIn,
+    "parameters": _LIMIT_HEADERS,
+    "responses": _detail_answers({202: ContentAcceptedOut}, 400, 401, 429),
+}
+GET_CONTENT_STATUS: dict[str, Any] = {
+    "operation_id": "get_content_status",
+    "responses": _detail_answers({200: ContentStatusOut}, 401, 404),
+}
+HINT: dict[str, Any] = {
+    "operation_id": "hint",
+    "request": HintIn,
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({200: HintOut}, 400, 401, 403, 404, 413, 415, 429, 503),
+}

@@ -1,0 +1,26 @@
+"""Which address does what, below `/api/`."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from moderation.api.views.content import GetContentStatus, SubmitContent
+from moderation.api.views.documents import DocsPage, OpenApiDocument
+from moderation.api.views.fallback import Nowhere
+from moderation.api.views.hint import Hint
+from moderation.api.views.posts import GetStatus, OnePost, Posts, SubmitPosts
+
+app_name = "api"
+
+urlpatterns = [
+    path("v1/posts", Posts.as_view(), name="posts"),
+    path("v1/posts/bulk", SubmitPosts.as_view(), name="posts-bulk"),
+    path("v1/posts/<str:post_id>", OnePost.as_view(), name="post"),
+    path("v1/posts/<str:post_id>/status", GetStatus.as_view(), name="post-status"),
+    path("v1/content/submit", SubmitContent.as_view(), name="content-submit"),
+    path("v1/content/<str:content_id>/status", GetContentStatus.as_view(), name="content-status"),
+    path("v1/hint", Hint.as_view(), name="hint"),
+    path("v1/openapi.json", OpenApiDocument.as_view(), name="openapi"),
+    path("v1/docs", DocsPage.as_view(), name="docs"),
+    path("<path:rest>", Nowhere.as_view(), name="nowhere"),
+]

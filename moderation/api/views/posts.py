@@ -1,0 +1,267 @@
+"""Submit, read, edit and delete posts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from moderation import queries
+from moderation.api import answers, serializers
+from moderation.api.base import ApiView, caller_of
+from moderation.api.bodies import (
+    Edit,
+    read_edit,
+    read_idempotency,
+    read_if_match,
+    read_new_post,
+    read_new_posts,
+    uuid_of,
+)
+from moderation.api.callers import Caller
+from moderation.api.errors import KINDS, Problem, problem_of
+from moderation.api.limits import spend
+from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
+from moderation.errors import InvalidFields, ModerationError, NotAllowed, NotFound
+from moderation.models import Post
+from moderation.pipeline.edit import delete_post, edit_post
+from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, submit
+from moderation.vocabulary import Status
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 100
+
+
+class SubmitPost(ApiView):
+    parser_classes = [BoundedJSONParser, BoundedFormParser]
+
+    @extend_schema(**serializers.SUBMIT_POST)
+    def post(self, request: Request) -> Response:
+        """Store a post and queue it for screening."""
+        caller = caller_of(request)
+        spend(request, caller.bucket())
+        post = read_new_post(request, caller)
+        call = Call((post,), caller.actor, _answer_one, read_idempotency(request, caller))
+        return answers.answer(submit(call))
+
+
+def _answer_one(results: Sequence[Result]) -> Reply:
+    (result,) = results
+    assert isinstance(result, Accepted)  # a lone refusal is raised, not answered
+    return Reply(202, answers.accepted(result.post))
+
+
+class ListPosts(ApiView):
+    @extend_schema(**serializers.LIST_POSTS)
+    def get(self, request: Request) -> Response:
+        """List one author's posts, the newest first."""
+        caller = caller_of(request)
+        history = caller.history(request.GET.get("author", ""))
+        page, following = _page(request, history)
+        body = {"results": _read(caller, page), "next": following}
+        return Response(body)
+
+
+class Posts(SubmitPost, ListPosts):
+    """`/posts`"""
+
+
+class SubmitPosts(ApiView):
+    @extend_schema(**serializers.SUBMIT_POSTS)
+    def post(self, request: Request) -> Response:
+        """Store up to 100 posts in one transaction; each has a result of its own."""
+        caller = caller_of(request)
+        posts = _read_and_spend(request, caller)
+        idempotency = read_idempotency(request, caller)
+
+        def answer(results: Sequence[Result]) -> Reply:
+            return _answer_many(posts, results)
+
+        sound = tuple(post for post in posts if isinstance(post, NewPost))
+        try:
+            reply = submit(Call(sound, caller.actor, answer, idempotency))
+        except ModerationError as error:
+            # A call of one post raises what refused it; here that is the post's own result.
+            if len(sound) != 1 or not _is_about_the_post(error):
+                raise
+            reply = answer([error])
+        return answers.answer(reply)
+
+
+def _read_and_spend(request: Request, caller: Caller) -> list[NewPost | ModerationError]:
+    try:
+        posts = read_new_posts(request, caller)
+    except (InvalidFields, APIException):
+        spend(request, caller.bucket())
+        raise
+    spend(request, caller.bucket(), tokens=len(posts))
+    return posts
+
+
+def _is_about_the_post(error: ModerationError) -> bool:
+    problem = problem_of(error)
+    return problem is not None and problem.status in (400, 404)
+
+
+def _answer_many(posts: Sequence[NewPost | ModerationError], results: Sequence[Result]) -> Reply:
+    """Put each result where its post stood in the request."""
+    stored = iter(results)
+    items = [
+        _item(number, next(stored) if isinstance(post, NewPost) else post)
+        for number, post in enumerate(posts)
+    ]
+    count = sum("post" in item for item in items)
+    body = {"accepted": count, "refused": len(items) - count, "results": items}
+    if count:
+        return Reply(202, body)
+    problem = Problem("all_refused", KINDS["all_refused"].advice, extra=body)
+    return Reply(problem.status, problem.body())
+
+
+def _item(number: int, result: Result) -> dict[str, Any]:
+    if isinstance(result, Accepted):
+        return {"index": number, "status": 202, "post": answers.accepted(result.post)}
+    problem = problem_of(result)
+    assert problem is not None  # what refuses a post is among the problems
+    return {"index": number, "status": problem.status, "problem": problem.body()}
+
+
+class GetPost(ApiView):
+    @extend_schema(**serializers.GET_POST)
+    def get(self, request: Request, post_id: str) -> Response:
+        """Return a post with its text, as its current revision stands."""
+        caller = caller_of(request)
+        post = _find(caller, post_id)
+        (body,) = _read(caller, [post])
+        return Response(body, headers={"ETag": answers.etag_of(post)})
+
+
+class EditPost(ApiView):
+    parser_classes = [BoundedJSONParser, BoundedFormParser]
+
+    @extend_schema(**serializers.EDIT_POST)
+    def patch(self, request: Request, post_id: str) -> Response:
+        """Make a new revision; it is judged before it is trusted."""
+        caller = caller_of(request)
+        spend(request, caller.bucket())
+        edit = read_edit(request)
+        base_revision = read_if_match(request)
+        before = _find_own(caller, post_id)
+        post = _edit(before, edit, base_revision, caller)
+        return Response(
+            answers.accepted(post),
+            status=202 if post.revision != before.revision else 200,
+            headers={"ETag": answers.etag_of(post), "Location": answers.post_path(post.pk)},
+        )
+
+
+def _edit(post: Post, edit: Edit, base_revision: int | None, caller: Caller) -> Post:
+    return edit_post(
+        post_id=post.pk,
+        base_revision=base_revision,
+        actor=caller.actor,
+        title=edit.title,
+        body=edit.body,
+        media=edit.media,
+        keep_media_ids=edit.keep_media_ids,
+    )
+
+
+class DeletePost(ApiView):
+    @extend_schema(**serializers.DELETE_POST)
+    def delete(self, request: Request, post_id: str) -> Response:
+        """Take a post away from every reader."""
+        caller = caller_of(request)
+        spend(request, caller.bucket())
+        post = _find_own(caller, post_id)
+        delete_post(post_id=post.pk, actor=caller.actor)
+        return Response(status=204)
+
+
+class OnePost(GetPost, EditPost, DeletePost):
+    """`/posts/{id}`"""
+
+
+class GetStatus(ApiView):
+    @extend_schema(**serializers.GET_STATUS)
+    def get(self, request: Request, post_id: str) -> Response:
+        """Return where a post stands, and why."""
+        caller = caller_of(request)
+        post = _find(caller, post_id)
+        explanations = queries.explanations_of([post] if caller.owns(post) else [])
+        body = answers.status_of(post, explanations.get(post.pk))
+        return Response(body, headers={"ETag": answers.etag_of(post)})
+
+
+def _find(caller: Caller, post_id: str) -> Post:
+    known = uuid_of(post_id)
+    post = caller.posts().select_related("author", "community").filter(pk=known).first()
+    if known is None or post is None:
+        raise NotFound("There is no such post.")
+    return post
+
+
+def _find_own(caller: Caller, post_id: str) -> Post:
+    post = _find(caller, post_id)
+    if not caller.owns(post):
+        raise NotAllowed("This post is not yours.")
+    return post
+
+
+def _read(caller: Caller, posts: Sequence[Post]) -> list[dict[str, Any]]:
+    """Return posts as the caller sees them; only their own come with a reason."""
+    own = [post for post in posts if caller.owns(post)]
+    return answers.posts_of(posts, queries.explanations_of(own), queries.media_of(posts))
+
+
+# Pages: a cursor is the last id that was seen; ids sort by the time they were made.
+
+
+def _page(request: Request, history: Any) -> tuple[list[Post], str | None]:
+    size = _page_size(request.GET.get("limit", ""))
+    for name in ("status", "channel", "community"):
+        history = _filter(history, name, request.GET.get(name, ""))
+    cursor = request.GET.get("cursor", "")
+    if cursor:
+        history = history.filter(pk__lt=_read_cursor(cursor))
+    found = list(history.order_by("-pk")[: size + 1])
+    if len(found) <= size:
+        return found, None
+    page = found[:size]
+    asked = request.GET.dict() | {"cursor": _cursor(page[-1].pk)}
+    return page, f"{request.path}?{urlencode(asked)}"
+
+
+def _filter(history: Any, name: str, wanted: str) -> Any:
+    if not wanted:
+        return history
+    if name == "status" and wanted not in Status.values:
+        raise InvalidFields.of("status", f"is one of {', '.join(Status.values)}")
+    return history.filter(**{"community__slug" if name == "community" else name: wanted})
+
+
+def _page_size(text: str) -> int:
+    if not text:
+        return DEFAULT_PAGE
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= LARGEST_PAGE):
+        raise InvalidFields.of("limit", f"is a number from 1 to {LARGEST_PAGE}")
+    return int(text)
+
+
+def _cursor(post_id: UUID) -> str:
+    return base64.urlsafe_b64encode(post_id.bytes).rstrip(b"=").decode()
+
+
+def _read_cursor(text: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(text + "=="))
+    except (ValueError, binascii.Error):
+        raise InvalidFields.of("cursor", "is not one that we gave") from None

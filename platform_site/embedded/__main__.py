@@ -211,7 +211,7 @@ def greet(supervisor: Supervisor, *, port: int, data: Path, began: float) -> Non
                 "",
                 f"Forum        {home}/",
                 f"Moderation   {home}/admin/",
-                f"API          {home}/api/v1/docs/",
+                f"API          {home}/api/v1/docs",
                 "",
                 *screen.ACCOUNTS,
                 "",

@@ -1,5 +1,6 @@
 """Attachments: from bytes that anyone may have sent to a picture that we made ourselves.
 
+signature  what may be opened at all
 limits     what we accept and what we make of it
 decode     `prepare_image`: the one way in, safe to call from any thread
 children   the processes that decode, so that a hostile file harms only one of them

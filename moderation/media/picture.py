@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import filetype
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -24,20 +23,15 @@ from moderation.errors import MediaRefused
 from moderation.media.gif import read_outline
 from moderation.media.limits import MediaLimits
 from moderation.media.pdq import MIN_QUALITY, pdq_hash
+from moderation.media.signature import DECODERS, check_signature
 
 # What Pillow raises for files that are damaged or odd. Its warnings are errors here.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Warning)
 
-# By content, never by name: what may be opened, and with which decoders only.
-_FORMATS: dict[str, tuple[str, ...]] = {
-    "image/jpeg": ("JPEG", "MPO"),
-    "image/png": ("PNG",),
-    "image/apng": ("PNG",),
-    "image/webp": ("WEBP",),
-    "image/gif": ("GIF",),
-}
 # What a still becomes, by what it was; anything else becomes PNG.
 _ENCODINGS = {"JPEG": "JPEG", "MPO": "JPEG", "WEBP": "WEBP"}
+# Pillow's own alarms stand at 89 and 179 megapixels; ours are lower, and say what is allowed.
+_TOO_MANY_PIXELS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 _JPEG_QUALITY = 88
 _WEBP_QUALITY = 88
 # Half as large as 88 and three times as fast as Pillow's default method: nobody studies frames.
@@ -63,6 +57,7 @@ _TURNS = {
 _DEFAULT_FRAME_MS, _MIN_FRAME_MS, _MAX_FRAME_MS = 100, 20, 60_000
 
 Kind = Literal["image", "gif"]
+Signatures = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +76,20 @@ class Rendition:
 
 def render(data: bytes, limits: MediaLimits) -> Rendition:
     """Decode `data` within `limits` and encode it anew."""
-    formats = _allowed_formats(data)
+    formats = DECODERS[check_signature(data)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if formats == ("GIF",):
             _check_gif(data, limits)
-        with Image.open(io.BytesIO(data), formats=formats) as image:
-            _check_size(image.width * image.height, image.size, formats, limits)
+        try:
+            image = Image.open(io.BytesIO(data), formats=formats)
+        except _TOO_MANY_PIXELS as error:
+            raise MediaRefused("The picture has too many pixels.") from error
+        with image:
+            _check_size(image.size, formats, limits)
             if formats in (("GIF",), ("WEBP",)) and getattr(image, "n_frames", 1) > 1:
                 return _render_animation(image, limits)
             return _render_still(image, len(data), limits)
-
-
-def _allowed_formats(data: bytes) -> tuple[str, ...]:
-    guessed = filetype.guess_mime(data[:8192])
-    if guessed not in _FORMATS:
-        raise MediaRefused("Only JPEG, PNG, WebP and GIF pictures can be attached.")
-    return _FORMATS[guessed]
 
 
 def _check_gif(data: bytes, limits: MediaLimits) -> None:
@@ -106,14 +98,12 @@ def _check_gif(data: bytes, limits: MediaLimits) -> None:
         _check_animation(outline.frames, outline.width * outline.height, limits)
     elif outline.frames == 0:
         raise MediaRefused("The GIF holds no picture.")
-    _check_size(outline.width * outline.height, (outline.width, outline.height), ("GIF",), limits)
+    _check_size((outline.width, outline.height), ("GIF",), limits)
 
 
-def _check_size(
-    pixels: int, size: tuple[int, int], formats: tuple[str, ...], limits: MediaLimits
-) -> None:
+def _check_size(size: tuple[int, int], formats: tuple[str, ...], limits: MediaLimits) -> None:
     most = limits.max_webp_pixels if formats == ("WEBP",) else limits.max_pixels
-    if pixels > most or max(size) > limits.max_side:
+    if size[0] * size[1] > most or max(size) > limits.max_side:
         raise MediaRefused(
             f"The picture is {size[0]} x {size[1]} pixels;"
             f" at most {most // 1_000_000} megapixels can be attached."
@@ -275,28 +265,34 @@ def _thumbnail(image: Image.Image, side: int) -> Image.Image:
 
 
 def _telling_frames(pictures: list[Image.Image], most: int) -> list[int]:
-    """Choose the first, the last, then always the frame least like all those chosen.
+    """Choose the first, the last, those after the greatest changes, then those least like these.
 
-    A single foreign frame among hundreds is the least like the others, wherever it stands.
+    A frame that flashes by is a great change wherever it stands, also in a lively film; what
+    creeps in slowly is no change, but in the end unlike everything else.
     """
     signatures = np.stack([_signature(picture) for picture in pictures])
     chosen = [0, len(pictures) - 1]
-    nearest = np.minimum(*(_unlikeness(signatures, number) for number in chosen))
+    nearest = np.minimum(*(_unlikeness(signatures, signatures[number]) for number in chosen))
+    changes = np.append(0, _unlikeness(signatures[1:], signatures[:-1]))
+    by_change = (most - len(chosen)) // 2
     while len(chosen) < most and nearest.max() > 0:
-        farthest = int(nearest.argmax())
-        chosen.append(farthest)
-        nearest = np.minimum(nearest, _unlikeness(signatures, farthest))
+        # The smaller of both, so that what was chosen already is not chosen again.
+        wanted = np.minimum(changes, nearest) if by_change > 0 else nearest
+        by_change -= 1
+        if wanted.max() == 0:
+            continue
+        chosen.append(int(wanted.argmax()))
+        nearest = np.minimum(nearest, _unlikeness(signatures, signatures[chosen[-1]]))
     return sorted(set(chosen))
 
 
-def _signature(picture: Image.Image) -> npt.NDArray[np.int32]:
+def _signature(picture: Image.Image) -> Signatures:
     small = _flatten(picture).resize(
         (_SIGNATURE_SIDE, _SIGNATURE_SIDE), Image.Resampling.BOX, reducing_gap=2.0
     )
-    return np.asarray(small, dtype=np.int32).ravel()
+    return np.asarray(small, dtype=np.int64).ravel()
 
 
-def _unlikeness(signatures: npt.NDArray[np.int32], number: int) -> npt.NDArray[np.int64]:
-    difference = signatures - signatures[number]
-    summed: npt.NDArray[np.int64] = np.square(difference, dtype=np.int64).sum(axis=1)
+def _unlikeness(some: Signatures, others: Signatures) -> Signatures:
+    summed: Signatures = np.square(some - others).sum(axis=-1)
     return summed

@@ -6,11 +6,20 @@ import filetype
 
 from moderation.errors import MediaRefused
 
-ACCEPTED_TYPES = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+# By content, never by name: what may be opened, and with which of Pillow's decoders only.
+# Telephones send several pictures in one JPEG (MPO); of an animated PNG we keep the first.
+DECODERS: dict[str, tuple[str, ...]] = {
+    "image/jpeg": ("JPEG", "MPO"),
+    "image/png": ("PNG",),
+    "image/apng": ("PNG",),
+    "image/webp": ("WEBP",),
+    "image/gif": ("GIF",),
+}
 
 
-def check_signature(data: bytes) -> None:
-    """Raise `MediaRefused` unless the bytes begin as a picture of a kind that we accept."""
+def check_signature(data: bytes) -> str:
+    """Return the type that the bytes begin as. Raises `MediaRefused` for one we do not accept."""
     found = filetype.guess_mime(data[:8192])
-    if found not in ACCEPTED_TYPES:
+    if found not in DECODERS:
         raise MediaRefused("Attach a JPEG, PNG, WebP or GIF picture; this is none of them.")
+    return str(found)

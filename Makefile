@@ -124,7 +124,7 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) --group vision --no-deps -o requirements-vision.txt
 
 bench: $(VENV)/.dev  ## Measure against the naive peer on PostgreSQL and Redis
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean:  ## Remove the environment and caches; the data folder (var/) stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results

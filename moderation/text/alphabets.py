@@ -4,9 +4,6 @@ Compatibility forms (fullwidth, circled, mathematical) come from Unicode itself 
 are not listed here; look-alikes of the Unicode security data come from `confusable_homoglyphs`.
 """
 
-# Look-alike characters are the very subject of this module.
-# ruff: noqa: RUF001
-
 from __future__ import annotations
 
 import re
@@ -101,13 +98,13 @@ def is_ignorable(char: str) -> bool:
     return _in_ranges(ord(char), IGNORABLE_RANGES)
 
 
+OPTIONAL_MARKS = frozenset(
+    chr(code) for low, high in OPTIONAL_MARK_RANGES for code in range(low, high + 1)
+)
+# Tells faster than a look at each character whether a text has any.
 OPTIONAL_MARK = re.compile(
     "[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in OPTIONAL_MARK_RANGES) + "]"
 )
-
-
-def is_optional_mark(char: str) -> bool:
-    return _in_ranges(ord(char), OPTIONAL_MARK_RANGES)
 
 
 def _enclosed_letter(code_point: int) -> str:
@@ -155,7 +152,7 @@ def skeleton_char(char: str) -> str:
         return alike
     folded = fold_char(char)
     table = _lookalikes()
-    return "".join(table.get(part, part) for part in folded if not is_optional_mark(part))
+    return "".join(table.get(part, part) for part in folded if part not in OPTIONAL_MARKS)
 
 
 def letter_kind(char: str) -> str:

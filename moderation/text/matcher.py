@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import ahocorasick
 
-from moderation.text.alphabets import WILDCARD, is_optional_mark, letter_kind
+from moderation.text.alphabets import OPTIONAL_MARKS, WILDCARD, letter_kind
 from moderation.text.normalise import (
     CharTable,
     View,
@@ -163,7 +163,7 @@ class WordMatcher(Generic[P]):
         self._payloads.append(payload)
         if spelling.isascii():
             self._add_latin(spelling, number)
-        elif any(map(is_optional_mark, spelling)):
+        elif not OPTIONAL_MARKS.isdisjoint(spelling):
             self._marked.add(spelling, number)
         else:
             self._bare.add(spelling, number)

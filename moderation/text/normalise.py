@@ -19,6 +19,7 @@ from moderation.text.alphabets import (
     LEET,
     MASKS,
     OPTIONAL_MARK,
+    OPTIONAL_MARKS,
     WILDCARD,
     fold_char,
     skeleton_char,
@@ -136,7 +137,7 @@ def unmarked(view: View) -> View:
     """Drop the marks without which the same word is read."""
     if not OPTIONAL_MARK.search(view.text):
         return view
-    return _keep(view, [at for at, char in enumerate(view.text) if not OPTIONAL_MARK.match(char)])
+    return _keep(view, [at for at, char in enumerate(view.text) if char not in OPTIONAL_MARKS])
 
 
 def reordered(view: View) -> View | None:
@@ -304,7 +305,7 @@ def canonical(text: str) -> View:
             continue
         if any(char.isascii() for char in letters):
             for at in range(*word.span()):
-                if not OPTIONAL_MARK.match(chars[at]):
+                if chars[at] not in OPTIONAL_MARKS:
                     plain = _SKELETON[chars[at]]
                     chars[at] = plain if len(plain) == 1 else chars[at]
     return View("".join(chars), view.raw, view.origin)

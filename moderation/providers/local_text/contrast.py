@@ -15,6 +15,15 @@ the new update kills performance on older laptops
 this joke kills me every single time
 kill two birds with one stone and prune the roses while you are there
 the striker had three chances to shoot and missed them all
+the goalkeeper saved the first shot and then the ball hit the post
+pass the ball, do not shoot from there
+kill the task if it runs longer than an hour
+how do i kill a thread that hangs
+shoot the arrow at the target and breathe out
+hit the button twice to start
+please do not hurt yourself, talk to somebody
+please do not give up, we are here for you
+suicide is never the answer, please call a helpline
 shoot me an email when you have a minute
 we are going to shoot the second scene at sunrise
 he shot a beautiful portrait with a fifty millimetre lens
@@ -130,6 +139,52 @@ you will love this book
 i know where you live now, congratulations on the new flat
 """
 
+_SHORT = """
+ok|okay|lol|brb|thanks|thank you|yes|no|hi|hello|hey there|good morning|nice|great|cool|wow|sure
+same here|me too|well done|congrats|congratulations|happy birthday|agreed|i agree|exactly|why|how
+what|maybe|no idea|not sure|see you|bye|good luck|good night|sorry|my bad|haha|lmao|omg|idk|imo
+first|done|fixed|solved|bump|following|this|good point|makes sense|sounds good|of course|really
+love it|so cute|beautiful|awesome|amazing|perfect|interesting|any news|any updates|welcome|cheers
+test|hello world|dear all|best regards|kind regards|same|true|nope|yep|yeah|right|wrong thread
+"""
+
+_FRIENDLY = """
+i love this community|i love this song|i love this place so much|i love this forum
+i love your garden|love this picture|this is my favourite thread|great video, thanks for sharing
+check out my new recipe, feedback welcome|check out the second chapter, it explains the trick
+take a look at my first painting and tell me what you think|here is my new drawing
+my new shelf is finished, have a look|have a look at the photos from our trip
+please subscribe to the issue if you want to hear about it|my channel on the radio was too quiet
+follow the path until you reach the bridge|i made a video of the concert, does anybody want it
+i wrote a small program that sorts photos, it is free and open source
+the new bakery has free coffee on mondays|win or lose, it was a good match
+our shop opens at nine|visit the museum when you are in town|call the office in the morning
+buy the ripe ones, they taste better|i want to buy a used bike, what should i look for
+"""
+
+# Links are as common in harmless posts as in spam.
+_WITH_LINKS = """
+https://example.org/photos/42|www.example.net/article/2021|http://example.com/wiki/tomato
+https://example.org/a/b-c?x=1#top|the manual is at https://docs.example.org/setup
+source: https://example.net/news/12 if anybody wants to read it
+see www.example.org for the opening hours
+here is the map https://maps.example.com/?q=museum|same problem here: https://forum.example.org/t/881
+the paper: https://example.edu/paper.pdf|i uploaded the log to https://paste.example.org/x1
+more photos of the garden: https://photos.example.com/album/7
+"""
+
+# Strong words among friends: profane, but an attack on nobody.
+_SALTY = """
+this is fucking great|that was fucking amazing|shit happens, do not worry|holy shit that is cool
+what a shitty day, the train was late again|damn, that looks good|i am so fucking tired
+oh crap, i forgot the milk|hell yeah|no shit|my printer is a piece of crap|that movie was badass
+fuck yes, we won|this damn cable broke again|i fucked up the recipe, any way to save it
+well shit, the file is gone|my code is shit but it works|holy crap what a goal|that is bullshit
+kick ass solo|it is cold as hell outside|who the hell designed this menu|damn i miss that show
+i am such an idiot, it was plugged out|i feel like an idiot for not seeing it|stupid autocorrect
+what the fuck is this error message|the weather is shit today|fucking finally, it compiles
+"""
+
 _HARMLESS_TASKS = """
 grow tomatoes on a small balcony|get my child to sleep earlier|bake bread without a machine
 learn a language in the evenings|fix a flat tyre|repair a dripping tap|paint a wooden fence
@@ -156,11 +211,17 @@ _QUESTIONS = (
 
 
 def harmless_sentences() -> Iterator[str]:
-    """Yield sentences that are harmless in every category."""
+    """Yield sentences that are harmless in every category but profanity, which is not learned."""
     for line in _HARMLESS.strip().splitlines():
         yield line
         yield line.capitalize() + "."
-    for task in _HARMLESS_TASKS.replace("\n", "|").split("|"):
-        if task:
-            for question in _QUESTIONS:
-                yield question.format(task).capitalize()
+    for phrase in _split(_SHORT + _FRIENDLY + _WITH_LINKS + _SALTY):
+        yield phrase
+        yield phrase.capitalize() + "!"
+    for task in _split(_HARMLESS_TASKS):
+        for question in _QUESTIONS:
+            yield question.format(task).capitalize()
+
+
+def _split(phrases: str) -> Iterator[str]:
+    return (phrase for phrase in phrases.replace("\n", "|").split("|") if phrase)

@@ -28,12 +28,11 @@ FEATURES_PER_CHAR = len(CHAR_NGRAMS) + len(WORD_NGRAMS)
 # The rows of the weights are gathered as single 64-bit numbers.
 MAX_CATEGORIES = 8
 
-# Changes of this module that change scores count up.
-FEATURES_VERSION = 1
-
 _MULTIPLIER = np.uint32(0x01000193)
 _MIXER = np.uint32(0x9E3779B1)
 _LONGEST_WORD = 48
+# A text of about five words has so many features.
+_SHORT_TEXT_FEATURES = 60
 
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
 _MENTION = re.compile(r"(?<!\S)@\w+")
@@ -86,10 +85,14 @@ class Features:
     starts: npt.NDArray[np.intp]
     place: npt.NDArray[np.intp]
 
-    def counts(self) -> FloatArray:
-        """Return how many features each text has, at least 1."""
+    def lengths(self) -> FloatArray:
+        """Return what each text's sum is divided by: the root of its number of features.
+
+        A constant is added, so that a word or two do not weigh as a text full of them.
+        """
         present = (self.rows != NO_FEATURE).sum(axis=1, dtype=np.int32)
-        return np.maximum(np.add.reduceat(present, self.starts), 1).astype(np.float32)
+        counts = np.add.reduceat(present, self.starts)
+        return np.asarray(np.sqrt(counts + _SHORT_TEXT_FEATURES), dtype=np.float32)
 
 
 def extract(texts: Sequence[str]) -> Features:
@@ -145,7 +148,7 @@ def _fill_word_ngrams(
     edges = np.flatnonzero(in_word[1:] != in_word[:-1]) + 1
     if not len(edges):
         return
-    begins, ends = edges[::2], edges[1::2]
+    begins = edges[::2]
     within = np.arange(len(codes)) - np.repeat(
         np.concatenate([[0], begins]), np.diff(np.concatenate([[0], begins, [len(codes)]]))
     )
@@ -163,7 +166,6 @@ def _fill_word_ngrams(
         rows[begins[: len(hashes)], column] = np.where(
             valid, _bucket(hashes, 16 + length), NO_FEATURE
         )
-    del ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class NgramModel:
     categories: tuple[str, ...]
     # (BUCKETS + 1, MAX_CATEGORIES); the last row is zero.
     weights: npt.NDArray[np.int8]
-    # Per category: probability = sigmoid(slope * sum / sqrt(features) + offset).
+    # Per category: probability = sigmoid(slope * sum / length + offset).
     slope: FloatArray
     offset: FloatArray
 
@@ -205,9 +207,9 @@ class NgramModel:
             return np.zeros((0, len(self.categories)), dtype=np.float32)
         features = extract(texts)
         sums = self._sums(features)
-        scaled = sums / np.sqrt(features.counts())[:, None]
+        scaled = sums / features.lengths()[:, None]
         logits = np.clip(scaled * self.slope + self.offset, -30, 30)
-        return (1 / (1 + np.exp(-logits))).astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 
     def contributions(self, text: str, category: str) -> FloatArray:
         """Return how much each character of one canonical text adds to a category's sum."""

@@ -188,15 +188,23 @@ def _compiled() -> tuple[re2.Set, tuple[re2._Regexp, ...], tuple[re2._Regexp | N
     )
 
 
+# A phrase is taken back only by what stands close to it.
+_NEARBY = 60
+
+
 def find_phrases(text: str) -> list[tuple[int, int, dict[Category, float]]]:
-    """Return (start, end, scores) of the first use of each phrase in a canonical text."""
+    """Return (start, end, scores) of the first use of each phrase in a canonical text.
+
+    The text must be encodable: lone surrogates are the caller's to replace.
+    """
     together, patterns, exceptions = _compiled()
     found = []
     for number in together.Match(text) or ():
-        exception = exceptions[number]
-        if exception is not None and exception.search(text):
-            continue
-        hit = patterns[number].search(text)
-        if hit is not None:
-            found.append((hit.start(), hit.end(), PHRASES[number].scores))
+        for hit in patterns[number].finditer(text):
+            start, end = hit.span()
+            exception = exceptions[number]
+            nearby = text[max(0, start - _NEARBY) : end + _NEARBY]
+            if exception is None or not exception.search(nearby):
+                found.append((start, end, PHRASES[number].scores))
+                break
     return found

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,12 @@ from moderation.providers.local_text.ngram import (
     NgramModel,
     extract,
 )
+from moderation.providers.local_text.provider import (
+    ENGLISH_WORDS_FILE,
+    LEXICON_FILE,
+    MODEL_FILE,
+)
+from moderation.providers.local_text.wordlists import compile_lexicon, write_lexicon
 from moderation.text.normalise import canonical
 from moderation.vocabulary import Category
 
@@ -48,9 +56,9 @@ _SOURCE_WEIGHT = {"seed": 4.0, "seed_contrast": 3.0, "contrast": 6.0, "catqa": 2
 # What share of a forum's posts we take to violate each category. The corpora hold far more, so
 # that uncorrected scores would promise too much.
 _PREVALENCE = {
-    Category.TOXIC: 0.12,
-    Category.HATE: 0.05,
-    Category.HARASSMENT: 0.06,
+    Category.TOXIC: 0.15,
+    Category.HATE: 0.08,
+    Category.HARASSMENT: 0.08,
     Category.VIOLENCE: 0.03,
     Category.SEXUAL: 0.03,
     Category.SELF_HARM: 0.02,
@@ -60,6 +68,7 @@ _PREVALENCE = {
 _MAX_CHARS = 1500
 _BATCH = 1024
 _UNKNOWN = -1
+_WORD = re.compile(r"[a-z']+")
 
 Say = Callable[[str], None]
 
@@ -127,22 +136,32 @@ def _corpus(rows: list[tuple[str, list[int], str]]) -> Corpus:
     )
 
 
+def english_words(corpus: Corpus, *, min_texts: int = 12) -> list[str]:
+    """Return the words that so many texts use: a vocabulary to tell English by."""
+    seen: Counter[str] = Counter()
+    for text in corpus.texts:
+        seen.update(set(_WORD.findall(text)))
+    return sorted(word for word, count in seen.items() if count >= min_texts)
+
+
 class _HashedCorpus:
     """A corpus as feature rows, cut up again into any batch."""
 
     def __init__(self, texts: list[str]) -> None:
-        chunks, counts, sizes = [], [], []
+        chunks, lengths, sizes = [], [], []
         for at in range(0, len(texts), _BATCH):
             features = extract(texts[at : at + _BATCH])
             chunks.append(features.rows.astype(np.int32))
-            counts.append(features.counts())
+            lengths.append(features.lengths())
             sizes.append(np.diff(np.append(features.starts, len(features.rows))))
         self.rows = np.concatenate(chunks)
-        self.scale = 1 / np.sqrt(np.concatenate(counts))
+        self.scale = 1 / np.concatenate(lengths)
         self.sizes = np.concatenate(sizes)
         self.begins = np.concatenate([[0], np.cumsum(self.sizes)])
 
-    def batch(self, picked: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.int32], FloatArray]:
+    def batch(
+        self, picked: npt.NDArray[np.intp]
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp]]:
         """Return the features of the picked texts, and for each the (row in batch) it is of."""
         parts = [self.rows[self.begins[at] : self.begins[at + 1]].ravel() for at in picked]
         owners = np.repeat(np.arange(len(picked)), self.sizes[picked] * FEATURES_PER_CHAR)
@@ -160,7 +179,7 @@ class _HashedCorpus:
 def _positive_weights(labels: npt.NDArray[np.int8]) -> FloatArray:
     positive = (labels == 1).sum(axis=0)
     negative = (labels == 0).sum(axis=0)
-    return np.clip(np.sqrt(negative / np.maximum(positive, 1)), 1, 10).astype(np.float32)
+    return np.asarray(np.clip(np.sqrt(negative / np.maximum(positive, 1)), 1, 10), dtype=np.float32)
 
 
 def fit(corpus: Corpus, settings: TrainingSettings, say: Say) -> tuple[FloatArray, FloatArray]:
@@ -218,9 +237,7 @@ class _Adam:
         return np.asarray(mean / (np.sqrt(square) + 1e-6), dtype=np.float32)
 
 
-def _sum_by_owner(
-    values: FloatArray, owners: npt.NDArray[np.intp], count: int
-) -> FloatArray:
+def _sum_by_owner(values: FloatArray, owners: npt.NDArray[np.intp], count: int) -> FloatArray:
     starts = np.searchsorted(owners, np.arange(count))
     return np.asarray(np.add.reduceat(values, starts, axis=0), dtype=np.float32)
 
@@ -231,9 +248,7 @@ def _scatter(
     """Return the sum over features of their text's values, (BUCKETS + 1, categories)."""
     total = np.empty((BUCKETS + 1, values.shape[1]), np.float32)
     for column in range(values.shape[1]):
-        total[:, column] = np.bincount(
-            rows, weights=values[owners, column], minlength=BUCKETS + 1
-        )
+        total[:, column] = np.bincount(rows, weights=values[owners, column], minlength=BUCKETS + 1)
     return total
 
 
@@ -241,7 +256,7 @@ def quantised(weights: FloatArray) -> tuple[npt.NDArray[np.int8], FloatArray]:
     """Return 8-bit weights, and what to multiply each category with to get its own scale back."""
     # The few largest weights are clipped for the sake of all others.
     top = np.quantile(np.abs(weights[:BUCKETS]), 0.9999, axis=0).astype(np.float32)
-    step = np.maximum(top, 1e-6) / 127
+    step = np.asarray(np.maximum(top, 1e-6) / 127, dtype=np.float32)
     packed = np.zeros((BUCKETS + 1, MAX_CATEGORIES), np.int8)
     packed[:, : weights.shape[1]] = np.clip(np.round(weights / step), -127, 127)
     packed[NO_FEATURE] = 0
@@ -330,14 +345,26 @@ def evaluate(model: NgramModel, dev: Corpus) -> dict[str, dict[str, float]]:
     return report
 
 
-def train_model(
-    data_dir: Path, *, settings: TrainingSettings, say: Say
-) -> tuple[NgramModel, dict[str, dict[str, float]]]:
-    """Return the calibrated, quantised model and how it does on the dev split."""
+def train_files(
+    data_dir: Path, folder: Path, *, settings: TrainingSettings, say: Say
+) -> dict[str, dict[str, float]]:
+    """Write every file the provider loads into `folder`; return how the model does on dev.
+
+    The same data and settings give the same bytes on the same machine.
+    """
     train, dev = read_corpora(data_dir)
     say(f"read {len(train)} texts to train with and {len(dev)} to check with")
     weights, bias = fit(train, settings, say)
     packed, step = quantised(weights)
     names = tuple(category.value for category in CATEGORIES)
     model = _calibrated(NgramModel(names, packed, step, bias), dev)
-    return model, evaluate(model, dev)
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / MODEL_FILE)
+    write_lexicon(compile_lexicon(data_dir / "lexicons"), folder / LEXICON_FILE)
+    _write_words(english_words(train), folder / ENGLISH_WORDS_FILE)
+    return evaluate(model, dev)
+
+
+def _write_words(words: list[str], path: Path) -> None:
+    with gzip.GzipFile(path, "wb", mtime=0) as out:
+        out.write("\n".join(words).encode())

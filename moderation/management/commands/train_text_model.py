@@ -1,0 +1,31 @@
+"""Train the local text model from a folder of corpora."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from moderation.providers.local_text.provider import DATA
+from moderation.providers.local_text.train import TrainingSettings, train_files
+
+
+class Command(BaseCommand):
+    help = "Train the local text model; writes its files and prints how it does on the dev split."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--data", type=Path, required=True, help="folder with *.jsonl.gz")
+        parser.add_argument("--out", type=Path, default=DATA, help="where to write the files")
+        parser.add_argument("--seed", type=int, default=TrainingSettings().seed)
+
+    def handle(self, *args: object, **options: object) -> None:
+        data, out, seed = options["data"], options["out"], options["seed"]
+        assert isinstance(data, Path)
+        assert isinstance(out, Path)
+        assert isinstance(seed, int)
+        if not any(data.glob("*.jsonl.gz")):
+            raise CommandError(f"{data} holds no *.jsonl.gz")
+        report = train_files(data, out, settings=TrainingSettings(seed=seed), say=self.stderr.write)
+        self.stdout.write(json.dumps(report, indent=2))

@@ -190,7 +190,7 @@ def test_every_sampled_frame_is_asked_and_the_worst_counts(
     frames = tuple(saved(tmp_path, photo(seed), f"{seed}.png") for seed in range(3))
     part = ImagePart("a", tmp_path / "whole.webp", Part.GIF, frame_paths=frames)
     (answer,) = provider.judge([part])
-    assert [len(batch) for batch in session.asked] == [3]
+    assert [len(batch) for batch in session.asked] == [2, 1]
     assert {found["frame"] for found in answer.raw["detections"]} == {0, 1, 2}
     assert answer.scores[Category.SEXUAL] > 0.9
 
@@ -200,10 +200,19 @@ def test_a_large_batch_is_cut_and_answers_stay_in_order(
 ) -> None:
     provider, session = provider_seeing()
     path = saved(tmp_path, photo())
+    # Every other file is missing.
     parts = [ImagePart("a", path if n % 2 else tmp_path / "none.png") for n in range(20)]
     answers = provider.judge(parts)
-    assert [len(batch) for batch in session.asked] == [8, 2]
+    assert [len(batch) for batch in session.asked] == [1] * 10
     assert [answer.outcome for answer in answers] == [Outcome.FAILED, Outcome.JUDGED] * 10
+
+
+def test_a_part_with_one_unreadable_frame_has_failed(provider_seeing: Any, tmp_path: Path) -> None:
+    # Its other frames being harmless would say nothing of the one that nobody saw.
+    provider, _ = provider_seeing()
+    frames = (saved(tmp_path, photo()), tmp_path / "none.png")
+    part = ImagePart("a", tmp_path / "whole.webp", Part.GIF, frame_paths=frames)
+    assert provider.judge([part])[0].outcome == Outcome.FAILED
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture at all", None])

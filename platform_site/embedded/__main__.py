@@ -213,7 +213,7 @@ def greet(supervisor: Supervisor, *, port: int, data: Path, began: float) -> Non
                 f"Moderation   {home}/admin/",
                 f"API          {home}/api/v1/docs",
                 "",
-                *screen.ACCOUNTS,
+                *demo_accounts(),
                 "",
                 f"Data and logs: {data}",
                 "Ctrl-C stops everything.",
@@ -221,6 +221,17 @@ def greet(supervisor: Supervisor, *, port: int, data: Path, began: float) -> Non
         ),
         flush=True,
     )
+
+
+def demo_accounts() -> list[str]:
+    """Return who can log in, by role. Imports models, so late."""
+    from platform_site.forum.demo.people import PASSWORD, PEOPLE
+
+    names: dict[str, list[str]] = {}
+    for person in PEOPLE:
+        names.setdefault(person.group or "Members", []).append(person.username)
+    lines = [f"  {role:<12} {', '.join(members)}" for role, members in names.items()]
+    return [f"Demo accounts, all with the password {PASSWORD}", *lines]
 
 
 def is_ready(port: int) -> bool:

@@ -12,13 +12,6 @@ from pathlib import Path
 KEPT_BYTES = 10 * 1024 * 1024
 BAD_LEVELS = frozenset({"error", "critical"})
 
-# Made by `manage.py seed_demo`.
-ACCOUNTS = [
-    "Demo accounts (password for all: gatehouse-demo)",
-    "  ada   moderator      lena  lead moderator",
-    "  bo    member         cy    member",
-]
-
 
 def step(line: str) -> str:
     """Return the line that shows a step as it begins."""

@@ -166,9 +166,11 @@ LOOPBACK_FORMS = [
 def test_no_spelling_of_an_inner_address_is_reached(
     canary: HTTPServer, host: str, scheme: str
 ) -> None:
-    with GuardedClient(ports=frozenset({canary.port})) as client:
-        with pytest.raises(FetchRefused) as refusal:
-            client.fetch(f"{scheme}://{host}:{canary.port}/", **LIMITS)
+    with (
+        GuardedClient(ports=frozenset({canary.port})) as client,
+        pytest.raises(FetchRefused) as refusal,
+    ):
+        client.fetch(f"{scheme}://{host}:{canary.port}/", **LIMITS)
     assert refusal.value.reason in ("address", "url")
     assert canary.log == []
 
@@ -208,9 +210,11 @@ def test_a_url_that_parsers_could_read_in_two_ways_is_refused(url: str) -> None:
 @pytest.mark.parametrize("port", [0, 22, 25, 3306, 5432, 6379, 8000, 8443, 65535])
 def test_only_the_ports_of_the_web_are_touched(port: int) -> None:
     asked: list[str] = []
-    with GuardedClient(resolver=noting(asked)) as client:
-        with pytest.raises(FetchRefused, match="cannot be fetched"):
-            client.fetch(f"http://public.example:{port}/", **LIMITS)
+    with (
+        GuardedClient(resolver=noting(asked)) as client,
+        pytest.raises(FetchRefused, match="cannot be fetched"),
+    ):
+        client.fetch(f"http://public.example:{port}/", **LIMITS)
     assert asked == []
 
 
@@ -287,9 +291,11 @@ def test_a_resolver_that_fails_refuses(error: Exception) -> None:
     def failing(host: str, port: int) -> Sequence[str]:
         raise error
 
-    with GuardedClient(resolver=failing) as client:
-        with pytest.raises(FetchRefused, match="cannot be fetched"):
-            client.fetch("http://public.example/", **LIMITS)
+    with (
+        GuardedClient(resolver=failing) as client,
+        pytest.raises(FetchRefused, match="cannot be fetched"),
+    ):
+        client.fetch("http://public.example/", **LIMITS)
 
 
 def test_a_resolver_that_hangs_is_given_up_in_time() -> None:
@@ -379,9 +385,12 @@ def test_closed_open_blocked_and_silent_ports_read_alike(canary: HTTPServer) -> 
 def test_a_refusal_is_logged_without_the_address(
     canary: HTTPServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG, logger="moderation"), GuardedClient() as client:
-        with pytest.raises(FetchRefused):
-            client.fetch("http://127.0.0.1/?token=hidden", **LIMITS)
+    with (
+        caplog.at_level(logging.DEBUG, logger="moderation"),
+        GuardedClient() as client,
+        pytest.raises(FetchRefused),
+    ):
+        client.fetch("http://127.0.0.1/?token=hidden", **LIMITS)
     assert "address" in caplog.text
     assert "hidden" not in caplog.text
 
@@ -451,9 +460,11 @@ def test_a_body_that_is_never_read_is_cut_off_at_the_total_deadline() -> None:
     ids=["announced", "streamed", "chunked", "gzip bomb", "gzip"],
 )
 def test_more_bytes_than_allowed_are_refused(answer: bytes) -> None:
-    with raw_server(lambda connection: connection.sendall(answer)) as port:
-        with pytest.raises(FetchRefused) as refusal:
-            fetch_raw(port, max_bytes=2_000)
+    with (
+        raw_server(lambda connection: connection.sendall(answer)) as port,
+        pytest.raises(FetchRefused) as refusal,
+    ):
+        fetch_raw(port, max_bytes=2_000)
     assert refusal.value.reason == "size"
 
 
@@ -473,9 +484,11 @@ def test_more_bytes_than_allowed_are_refused(answer: bytes) -> None:
     ],
 )
 def test_an_answer_that_is_no_file_is_refused(answer: bytes) -> None:
-    with raw_server(lambda connection: connection.sendall(answer)) as port:
-        with pytest.raises(FetchRefused, match=r"^This address cannot be fetched\.$"):
-            fetch_raw(port)
+    with (
+        raw_server(lambda connection: connection.sendall(answer)) as port,
+        pytest.raises(FetchRefused, match=r"^This address cannot be fetched\.$"),
+    ):
+        fetch_raw(port)
 
 
 # --- what works -------------------------------------------------------------------------------
@@ -635,16 +648,20 @@ def test_a_certificate_for_another_name_is_refused(
     tls_server: tuple[HTTPServer, list[str | None]], certificate: Path
 ) -> None:
     server, _ = tls_server
-    with tls_client(server, certificate, "other.example") as client:
-        with pytest.raises(FetchRefused) as refusal:
-            client.fetch(f"https://other.example:{server.port}/", **LIMITS)
+    with (
+        tls_client(server, certificate, "other.example") as client,
+        pytest.raises(FetchRefused) as refusal,
+    ):
+        client.fetch(f"https://other.example:{server.port}/", **LIMITS)
     assert refusal.value.reason == "connection"
     assert not any(request.host.startswith("other.example") for request, _ in server.log)
 
 
 def test_an_ipv6_host_can_be_allowed() -> None:
-    with GuardedClient(allow_private_hosts=frozenset({"[::1]:9"})) as client:
-        with pytest.raises(FetchRefused) as refusal:
-            client.fetch("http://[::1]:9/", max_bytes=10, timeout_seconds=2)
+    with (
+        GuardedClient(allow_private_hosts=frozenset({"[::1]:9"})) as client,
+        pytest.raises(FetchRefused) as refusal,
+    ):
+        client.fetch("http://[::1]:9/", max_bytes=10, timeout_seconds=2)
     # It was dialled: nothing listens there.
     assert refusal.value.reason == "connection"

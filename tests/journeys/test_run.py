@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -46,6 +46,19 @@ class Instance:
                 return json.load(answer)
         except (URLError, OSError):
             return {}
+
+    def submit(self, text: str) -> str:
+        """Post through the content service; return where its status is."""
+        request = Request(
+            f"http://127.0.0.1:{self.port}/api/v1/content/submit",
+            data=json.dumps({"text": text, "userId": "bo"}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=5) as answer:
+            assert answer.status == 202
+            return (
+                f"{request.full_url.removesuffix('submit')}{json.load(answer)['contentId']}/status"
+            )
 
     def children(self) -> dict[str, int]:
         """Return the process ids of the children by role."""
@@ -98,6 +111,11 @@ def instance(tmp_path):
         running.process.wait()
 
 
+def status_at(address: str) -> str:
+    with urlopen(address, timeout=5) as answer:
+        return json.load(answer)["status"]
+
+
 def is_healthy(instance: Instance) -> bool:
     return instance.health().get("status") == "healthy"
 
@@ -112,6 +130,9 @@ def test_one_command_runs_everything_and_stops_it(instance):
     assert instance.health() == {"status": "healthy", "database": "ok", "redis": "ok"}
     assert f"http://localhost:{instance.port}/" in instance.screen()
 
+    address = instance.submit("I will kill you, you worthless idiot")
+    eventually(lambda: status_at(address) == "REJECTED", seconds=10)
+
     before = instance.children()
     for role in ("redis", "web"):
         os.kill(before[role], signal.SIGKILL)
@@ -124,6 +145,8 @@ def test_one_command_runs_everything_and_stops_it(instance):
         seconds=10,
     )
     eventually(lambda: is_healthy(instance), seconds=10)
+    address = instance.submit("The tomatoes are finally ripe")
+    eventually(lambda: status_at(address) == "APPROVED", seconds=10)
 
     instance.process.send_signal(signal.SIGINT)
     assert instance.process.wait(timeout=8) == 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from django.http import HttpRequest
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -47,7 +46,7 @@ class ApiView(APIView):
     scope: ClassVar[Scope | None] = None
 
     def finalize_response(
-        self, request: Request | HttpRequest, response: Any, *args: Any, **kwargs: Any
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
         final: Response = super().finalize_response(request, response, *args, **kwargs)
         # What is hidden later must not live on in a cache.
@@ -58,5 +57,4 @@ class ApiView(APIView):
 
 
 def caller_of(request: Request) -> Caller:
-    caller: Caller = request.auth
-    return caller
+    return cast("Caller", request.auth)

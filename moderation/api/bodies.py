@@ -21,16 +21,15 @@ from moderation.conf import get_conf
 from moderation.errors import InvalidFields, MediaRefused, ModerationError
 from moderation.pipeline.media import NewMedia
 from moderation.pipeline.submit import Idempotency, NewPost, Writer
-from moderation.vocabulary import MediaKind
 
 MAX_ID_CHARS = 200
 MAX_CHANNEL_CHARS = 100
 MAX_ALT_CHARS = 500
 MAX_URL_CHARS = 2_000
+MOST_KEPT = 100
 MAX_IDEMPOTENCY_KEY_CHARS = 255
 # Names the site's own users among a community's authors; a client must not speak in their name.
 RESERVED_PREFIX = "user:"
-_GIF_SIGNATURE = b"GIF8"
 
 
 class Fields:
@@ -78,7 +77,7 @@ class Fields:
             self._note(name, "must be a UUID")
         return found
 
-    def object(self, name: str) -> Fields | None:
+    def nested(self, name: str) -> Fields | None:
         """Return a nested object's fields, None when it is absent."""
         value = self._sent.get(name)
         if value is None:
@@ -123,6 +122,7 @@ def _what_is_wrong_with(text: str, most: int) -> str:
 
 
 def uuid_of(text: str) -> UUID | None:
+    """Return the UUID that a text is, None for one that is none."""
     try:
         return UUID(text)
     except ValueError:
@@ -136,7 +136,7 @@ def read_new_post(request: Request, caller: Caller) -> NewPost:
     """Return the post of a JSON body or a form. Raises `InvalidFields`."""
     sent = request.data
     if isinstance(sent, QueryDict):
-        post = _new_post(Fields(_unfold_form(sent)), caller, media=_uploads(request))
+        post = _new_post(Fields(_unfold_form(sent)), caller, media=_uploads(request, sent))
     else:
         post = _new_post(Fields(sent), caller)
     return post
@@ -187,7 +187,7 @@ def _new_post(
 
 
 def _writer(fields: Fields) -> Writer:
-    author = fields.object("author")
+    author = fields.nested("author")
     if author is None:
         fields.note("author", "is required")
         return Writer("")
@@ -232,7 +232,7 @@ def _unfold_form(form: QueryDict) -> dict[str, object]:
     return sent
 
 
-def _uploads(request: Request) -> tuple[NewMedia, ...]:
+def _uploads(request: Request, form: QueryDict) -> tuple[NewMedia, ...]:
     """Return a form's files; the first `alt_text` belongs to the first file, and so on."""
     files = request.FILES.getlist("media")
     if not files:
@@ -240,7 +240,7 @@ def _uploads(request: Request) -> tuple[NewMedia, ...]:
     most = get_conf().max_media_per_post
     if len(files) > most:
         raise InvalidFields.of("media", f"has at most {most} items, this has {len(files)}")
-    texts = request.data.getlist("alt_text")
+    texts = form.getlist("alt_text")
     wrong: list[tuple[str, str]] = []
     found = []
     for number, file in enumerate(files):
@@ -252,7 +252,7 @@ def _uploads(request: Request) -> tuple[NewMedia, ...]:
     return tuple(found)
 
 
-def _upload(file: UploadedFile, alt_text: str) -> NewMedia:
+def _upload(file: UploadedFile[Any], alt_text: str) -> NewMedia:
     limit = get_conf().max_upload_bytes
     # Looked at before it is read into memory.
     if (file.size or 0) > limit:
@@ -260,8 +260,7 @@ def _upload(file: UploadedFile, alt_text: str) -> NewMedia:
     data = file.read()
     if not data:
         raise MediaRefused("An attachment is empty.")
-    kind = MediaKind.GIF if data.startswith(_GIF_SIGNATURE) else MediaKind.IMAGE
-    return NewMedia(data=data, alt_text=alt_text, kind=kind)
+    return NewMedia(data=data, alt_text=alt_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +276,12 @@ class Edit:
 def read_edit(request: Request) -> Edit:
     """Return the changes of a JSON body or a form. Raises `InvalidFields`."""
     sent = request.data
-    is_form = isinstance(sent, QueryDict)
-    fields = Fields(_unfold_form(sent) if is_form else sent)
+    form = sent if isinstance(sent, QueryDict) else None
+    fields = Fields(sent if form is None else _unfold_form(form))
     title = fields.text("title", most=get_conf().max_title_chars)
     body = _body(fields)
-    media = _uploads(request) if is_form else _addresses(fields)
-    keep = _kept_media(sent.getlist("keep_media") if is_form else None, fields)
+    media = _addresses(fields) if form is None else _uploads(request, form)
+    keep = _kept_media(fields, form)
     fields.finish()
     return Edit(
         title=title if "title" in fields else None,
@@ -292,12 +291,16 @@ def read_edit(request: Request) -> Edit:
     )
 
 
-def _kept_media(of_form: list[str] | None, fields: Fields) -> tuple[UUID, ...] | None:
+def _kept_media(fields: Fields, form: QueryDict | None) -> tuple[UUID, ...] | None:
     """Return the attachments that stay; None keeps all, an empty list none."""
     if "keep_media" not in fields:
         return None
-    # A form that keeps nothing says so with an empty value.
-    sent = fields.items("keep_media", most=100) if of_form is None else [i for i in of_form if i]
+    sent: Sequence[object]
+    if form is None:
+        sent = fields.items("keep_media", most=MOST_KEPT)
+    else:
+        # A form that keeps nothing says so with an empty value.
+        sent = [item for item in form.getlist("keep_media") if item]
     found = [uuid_of(item) if isinstance(item, str) else None for item in sent]
     if None in found:
         fields.note("keep_media", "is a list of attachments' ids")

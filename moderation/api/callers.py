@@ -79,9 +79,7 @@ class KeyCaller:
         return scope.value in self.key.scopes
 
     def bucket(self) -> Bucket:
-        conf = get_conf()
-        limit = Limit(conf.key_rate_burst, conf.key_rate_per_second)
-        return Bucket("key", self.client, limit)
+        return _client_bucket("key", self.client)
 
     def community(self, slug: str) -> Community:
         own = self.key.community
@@ -169,8 +167,7 @@ class OpenCaller:
         return scope in (Scope.SUBMIT, Scope.READ)
 
     def bucket(self) -> Bucket:
-        conf = get_conf()
-        return Bucket("open", self.client, Limit(conf.key_rate_burst, conf.key_rate_per_second))
+        return _client_bucket("open", self.client)
 
     def community(self, slug: str) -> Community:
         only = get_conf().open_content_community
@@ -192,6 +189,16 @@ class OpenCaller:
 
 
 OPEN_CALLER = OpenCaller()
+
+
+# A share so small that what a process forfeits is never missed.
+_AHEAD_SHARE = 200
+
+
+def _client_bucket(name: str, client: str) -> Bucket:
+    conf = get_conf()
+    limit = Limit(conf.key_rate_burst, conf.key_rate_per_second)
+    return Bucket(name, client, limit, ahead=conf.key_rate_burst // _AHEAD_SHARE)
 
 
 def author_bucket(author: str) -> Bucket:

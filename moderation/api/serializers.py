@@ -6,7 +6,8 @@ against these shapes.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.types import OpenApiTypes
@@ -55,7 +56,7 @@ class OpenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
 
     target_class = "moderation.api.authentication.OpenToAll"
     # An empty requirement is a way in without any scheme to describe.
-    name: list[str] = []  # type: ignore[assignment]
+    name: list[str] = []
 
     def get_security_requirement(self, auto_schema: Any) -> dict[str, list[Any]]:
         return {}
@@ -89,8 +90,13 @@ class PostIn(serializers.Serializer[Any]):
         max_length=_LIMITS.max_body_chars, required=False, help_text="Another name of `body`."
     )
     channel = serializers.CharField(max_length=MAX_CHANNEL_CHARS, required=False)
-    parent = serializers.UUIDField(required=False, help_text="The topic that this replies to.")
-    media = MediaIn(many=True, required=False, max_length=_LIMITS.max_media_per_post)
+    # Declared fields are taken off the class, so the framework's own `parent` stays.
+    parent = serializers.UUIDField(  # type: ignore[assignment]
+        required=False, help_text="The topic that this replies to."
+    )
+    media = serializers.ListField(
+        child=MediaIn(), required=False, max_length=_LIMITS.max_media_per_post
+    )
     community = serializers.CharField(
         max_length=MAX_ID_CHARS,
         required=False,
@@ -104,7 +110,7 @@ class PostFormIn(serializers.Serializer[Any]):
     title = serializers.CharField(max_length=_LIMITS.max_title_chars, required=False)
     body = serializers.CharField(max_length=_LIMITS.max_body_chars, required=False)
     channel = serializers.CharField(max_length=MAX_CHANNEL_CHARS, required=False)
-    parent = serializers.UUIDField(required=False)
+    parent = serializers.UUIDField(required=False)  # type: ignore[assignment]
     community = serializers.CharField(max_length=MAX_ID_CHARS, required=False)
     media = serializers.ListField(
         child=serializers.FileField(), required=False, max_length=_LIMITS.max_media_per_post
@@ -115,7 +121,7 @@ class PostFormIn(serializers.Serializer[Any]):
 
 
 class BulkIn(serializers.Serializer[Any]):
-    posts = PostIn(many=True, min_length=1, max_length=_LIMITS.max_bulk_items)
+    posts = serializers.ListField(child=PostIn(), min_length=1, max_length=_LIMITS.max_bulk_items)
     community = serializers.CharField(
         max_length=MAX_ID_CHARS, required=False, help_text="For every post that names none itself."
     )
@@ -198,7 +204,7 @@ class AttachmentOut(serializers.Serializer[Any]):
 class PostOut(StatusOut):
     community = serializers.CharField()
     kind = serializers.ChoiceField(PostKind.choices)
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     channel = serializers.CharField(allow_blank=True)
     author = AuthorOut()
     title = serializers.CharField(allow_blank=True)
@@ -226,7 +232,7 @@ class ProblemOut(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField()
     code = serializers.ChoiceField(list(KINDS))
-    errors = FieldErrorOut(many=True, required=False)
+    errors = FieldErrorOut(many=True, required=False)  # type: ignore[assignment]
 
 
 class BulkItemOut(serializers.Serializer[Any]):
@@ -287,10 +293,10 @@ class HintOut(serializers.Serializer[Any]):
 
 
 def _header(
-    name: str, description: str, *, response: bool = False, **more: Any
+    name: str, description: str, *, response: bool | Sequence[int | str] = False
 ) -> OpenApiParameter:
     return OpenApiParameter(
-        name, OpenApiTypes.STR, "header", description=description, response=response, **more
+        name, OpenApiTypes.STR, "header", description=description, response=response
     )
 
 
@@ -303,7 +309,7 @@ _IDEMPOTENCY = [
     _header("Idempotent-Replayed", "`true` when this is the first answer again.", response=[202]),
 ]
 _ETAG = _header("ETag", "The revision, for If-Match.", response=True)
-_QUERY = "query"
+_QUERY: Literal["query"] = "query"
 
 
 def _answers(

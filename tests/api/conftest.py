@@ -2,48 +2,53 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client
 
-from moderation import queries
-from moderation.coordination import token_bucket
-from moderation.credentials import forget_keys
+from moderation.api.limits import forget_tokens
 from tests.factories import CommunityFactory, UserFactory, make_key, make_moderator
 
-
-@pytest.fixture(autouse=True)
-def _fresh_memory(settings):
-    """Rows of one test must not be remembered in the next, and neither must its tokens."""
-    settings.REDIS_PREFIX = f"{settings.REDIS_PREFIX}:{id(settings)}"
-    queries.forget_everything()
-    forget_keys()
-    token_bucket.shared_redis.cache_clear()
-    yield
-    queries.forget_everything()
-    forget_keys()
+POSTS = "/api/v1/posts"
 
 
 class Api(Client):
     """A test client that speaks JSON, with a key when it has one."""
 
-    def __init__(self, key: str = "", **more):
-        headers = {"authorization": f"Bearer {key}"} if key else {}
+    def __init__(self, key="", **more):
+        headers = {"authorization": f"Bearer {key}"} if key else None
         super().__init__(headers=headers, **more)
 
-    def send(self, method, path, body=None, **more):
-        return self.generic(
-            method,
-            path,
-            body if isinstance(body, bytes) else _dump(body),
-            content_type=more.pop("content_type", "application/json"),
-            **more,
-        )
+    def send(self, method, path, body=None, *, content_type="application/json", **headers):
+        """Send a body: bytes as they are, everything else as JSON; `if_match` is If-Match."""
+        raw = body if isinstance(body, bytes) else b"" if body is None else _json(body)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.generic(method, path, raw, content_type=content_type, headers=named)
 
 
-def _dump(body):
-    import json
+def _json(body):
+    return json.dumps(body).encode()
 
-    return b"" if body is None else json.dumps(body).encode()
+
+def person(name="bo", **more):
+    """Return a sound post of one of a client's own people."""
+    return {"author": {"id": name}, "text": "The tomatoes are finally ripe.", **more}
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens_ahead():
+    forget_tokens()
+
+
+@pytest.fixture
+def limits(settings):
+    """Set the app's own settings for one test: `limits(rate_burst=2)`."""
+
+    def override(**values):
+        settings.MODERATION = {**settings.MODERATION, **values}
+
+    return override
 
 
 @pytest.fixture
@@ -62,25 +67,23 @@ def anonymous(db):
     return Api()
 
 
+def _logged_in(user):
+    client = Api()
+    client.user = user
+    client.force_login(user)
+    return client
+
+
 @pytest.fixture
 def bo(community):
-    client = Api()
-    client.user = UserFactory.create(username="bo")
-    client.force_login(client.user)
-    return client
+    return _logged_in(UserFactory.create(username="bo"))
 
 
 @pytest.fixture
 def cy(community):
-    client = Api()
-    client.user = UserFactory.create(username="cy")
-    client.force_login(client.user)
-    return client
+    return _logged_in(UserFactory.create(username="cy"))
 
 
 @pytest.fixture
 def ada(community):
-    client = Api()
-    client.user = make_moderator(community, username="ada")
-    client.force_login(client.user)
-    return client
+    return _logged_in(make_moderator(community, username="ada"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,12 +13,12 @@ from moderation.api import serializers
 from moderation.api.authentication import KeyAuthentication, OpenToAll
 from moderation.api.base import ApiView, caller_of
 from moderation.api.bodies import MAX_ID_CHARS, Fields, read_person, uuid_of
-from moderation.api.callers import author_bucket
+from moderation.api.callers import Caller, author_bucket
 from moderation.api.errors import write_content_problem
 from moderation.api.limits import spend
 from moderation.conf import get_conf
 from moderation.errors import NotFound
-from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Writer, submit
+from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, Writer, submit
 from moderation.vocabulary import Status
 
 # This dialect knows three words; a post with a moderator has no verdict yet.
@@ -54,7 +55,7 @@ class SubmitContent(ContentView):
         return Response(reply.body, status=reply.status_code)
 
 
-def _answer(results: Any) -> Reply:
+def _answer(results: Sequence[Result]) -> Reply:
     (result,) = results
     assert isinstance(result, Accepted)  # a lone refusal is raised, not answered
     return Reply(
@@ -68,8 +69,12 @@ class GetContentStatus(ContentView):
     def get(self, request: Request, content_id: str) -> Response:
         """Return PENDING, APPROVED or REJECTED."""
         known = uuid_of(content_id)
-        found = caller_of(request).posts().filter(pk=known)
-        status = found.values_list("status", flat=True).first()
+        status = _status_of(caller_of(request), known) if known else None
         if status is None:
             raise NotFound("There is no such content.")
         return Response({"contentId": str(known), "status": _WORD[Status(status)]})
+
+
+def _status_of(caller: Caller, content_id: UUID) -> str | None:
+    found = caller.posts().filter(pk=content_id)
+    return found.values_list("status", flat=True).first()

@@ -203,8 +203,9 @@ class GetStatus(ApiView):
 
 def _find(caller: Caller, post_id: str) -> Post:
     known = uuid_of(post_id)
-    post = caller.posts().select_related("author", "community").filter(pk=known).first()
-    if known is None or post is None:
+    posts = caller.posts().select_related("author", "community")
+    post = posts.filter(pk=known).first() if known else None
+    if post is None:
         raise NotFound("There is no such post.")
     return post
 

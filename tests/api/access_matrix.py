@@ -1,0 +1,70 @@
+"""Who gets what from every address of the API: route × method × role → status.
+
+A held post of Bo's is asked for. A route without a row fails the test beside this table.
+"""
+
+from __future__ import annotations
+
+ROLES = (
+    "anonymous",
+    "author",  # Bo's session
+    "stranger",  # Cy's session
+    "moderator",  # Ada's session
+    "key",  # of the post's community, with all scopes
+    "scopeless",  # of the post's community, with a scope for something else
+    "foreign",  # a key of another tenant, with all scopes
+)
+
+# route name: {method: statuses in the order of ROLES}
+MATRIX = {
+    "posts": {
+        "GET": (401, 200, 200, 200, 200, 403, 200),
+        "POST": (401, 202, 202, 202, 202, 403, 202),
+        "PUT": (401, 405, 405, 405, 405, 403, 405),
+    },
+    "posts-bulk": {
+        "POST": (401, 202, 202, 202, 202, 403, 202),
+        "GET": (401, 405, 405, 405, 405, 403, 405),
+    },
+    "post": {
+        "GET": (401, 200, 404, 404, 200, 403, 404),
+        "PATCH": (401, 202, 404, 404, 202, 403, 404),
+        "DELETE": (401, 204, 404, 404, 204, 403, 404),
+        "POST": (401, 405, 405, 405, 405, 403, 405),
+    },
+    "post-status": {
+        "GET": (401, 200, 404, 404, 200, 403, 404),
+        "POST": (401, 405, 405, 405, 405, 403, 405),
+    },
+    "content-submit": {
+        "POST": (401, 401, 401, 401, 202, 403, 202),
+        "GET": (401, 401, 401, 401, 405, 403, 405),
+    },
+    "content-status": {
+        "GET": (401, 401, 401, 401, 200, 403, 404),
+        "POST": (401, 401, 401, 401, 405, 403, 405),
+    },
+    "hint": {
+        "POST": (401, 200, 200, 200, 200, 403, 200),
+        "GET": (401, 405, 405, 405, 405, 403, 405),
+    },
+    "openapi": {
+        "GET": (200, 200, 200, 200, 200, 200, 200),
+        "POST": (405, 405, 405, 405, 405, 405, 405),
+    },
+    "docs": {
+        "GET": (200, 200, 200, 200, 200, 200, 200),
+        "POST": (405, 405, 405, 405, 405, 405, 405),
+    },
+    "nowhere": {
+        "GET": (404, 404, 404, 404, 404, 404, 404),
+        "POST": (404, 404, 404, 404, 404, 404, 404),
+    },
+}
+
+ROWS = [
+    (route, method, role, status)
+    for route, methods in MATRIX.items()
+    for method, statuses in methods.items()
+    for role, status in zip(ROLES, statuses, strict=True)
+]

@@ -126,10 +126,18 @@ def _ask_all(cases: Sequence[_Case]) -> dict[int, list[ProviderResult]]:
 
 
 def _in_parallel(questions: Mapping[str, list[_Question]]) -> list[list[ProviderResult]]:
-    if len(questions) <= 1:
-        return [_ask(name, asked) for name, asked in questions.items()]
-    with ThreadPoolExecutor(max_workers=len(questions), thread_name_prefix="ask") as pool:
-        return list(pool.map(lambda pair: _ask(*pair), questions.items()))
+    """Ask outside providers at the same time, and the local ones meanwhile in this thread.
+
+    Local ones may read the database, whose connections belong to threads.
+    """
+    local = {name: asked for name, asked in questions.items() if registry.is_local(name)}
+    outside = {name: asked for name, asked in questions.items() if name not in local}
+    if not outside:
+        return [_ask(name, asked) for name, asked in local.items()]
+    with ThreadPoolExecutor(max_workers=len(outside), thread_name_prefix="ask") as pool:
+        waiting = [pool.submit(_ask, name, asked) for name, asked in outside.items()]
+        answered = [_ask(name, asked) for name, asked in local.items()]
+        return answered + [future.result() for future in waiting]
 
 
 def _route(policy: Policy, kind: Part) -> tuple[str, ...]:

@@ -311,6 +311,7 @@ ACCOUNT_RATE_LIMITS = {"login_failed": None}
 
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_TEMPLATE = "429.html"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
@@ -397,6 +398,15 @@ REQUEST_LOG_LEVEL = env.read_choice(
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 
+_add_extra = structlog.stdlib.ExtraAdder()
+
+
+def _add_our_extra(logger: Any, method: str, event: Any) -> Any:
+    """Keep `extra={…}` of our own loggers: ids and numbers. Others put whole requests there."""
+    is_ours = event["logger"].startswith(("moderation.", "platform_site."))
+    return _add_extra(logger, method, event) if is_ours else event
+
+
 _LOG_STEPS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -409,7 +419,7 @@ LOGGING = {
     "formatters": {
         "json": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "foreign_pre_chain": _LOG_STEPS,
+            "foreign_pre_chain": [*_LOG_STEPS, _add_our_extra],
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,

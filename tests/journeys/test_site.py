@@ -88,6 +88,7 @@ def test_guessing_a_password_locks_the_door_for_the_right_one_too(client, bo, pa
         log_in(client, "a-wrong-guess", path, field)
     refused = log_in(client, "a-long-passphrase", path, field)
     assert refused.status_code == 429
+    assert "Too many attempts" in refused.content.decode()
     assert "_auth_user_id" not in client.session
 
 

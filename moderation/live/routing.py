@@ -1,0 +1,15 @@
+"""Which websocket address is whose."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from moderation.live.consumers import AuthorConsumer, PostConsumer, QueueConsumer, TopicConsumer
+
+# Channels calls an ASGI application where Django's stubs expect a view.
+websocket_urlpatterns = [
+    path("live/me/", AuthorConsumer.as_asgi()),  # type: ignore[arg-type]
+    path("live/posts/<uuid:post_id>/", PostConsumer.as_asgi()),  # type: ignore[arg-type]
+    path("live/topics/<uuid:post_id>/", TopicConsumer.as_asgi()),  # type: ignore[arg-type]
+    path("live/queue/", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
+]

@@ -85,6 +85,9 @@ LEET = {
     "{": "c",
 }  # fmt: skip
 
+# Letters that no common Latin-script spelling doubles inside a word, so two are one too many.
+NEVER_DOUBLED = "ahijkquvwxy"
+
 # Signs that censor a letter without saying which.
 MASKS = "*#%@$!&?"
 WILDCARD = "\x01"

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import ahocorasick
 
-from moderation.text.alphabets import OPTIONAL_MARKS, WILDCARD, letter_kind
+from moderation.text.alphabets import NEVER_DOUBLED, OPTIONAL_MARKS, WILDCARD, letter_kind
 from moderation.text.normalise import (
     CharTable,
     View,
@@ -42,8 +42,6 @@ Note = Callable[[View, int, int, int, bool], None]
 _MIN_LETTERS_WITHOUT_ACCENTS = 4
 _MIN_LETTERS_MASKED = 4
 _MIN_LETTERS_INSIDE_SPACED = 4
-# Letters that no common Latin-script spelling doubles inside a word, so two are one too many.
-_NEVER_DOUBLED = frozenset("ahijkquvwxy")
 _VOWELS = frozenset("aeiouy")
 
 
@@ -328,7 +326,7 @@ def _is_stretched(text: str, runs: list[int], wanted: tuple[int, ...]) -> bool:
         return True
     if len(longer) == len(runs):
         return True
-    return sum(wanted) >= 4 and all(text[at] in _NEVER_DOUBLED for at in longer)
+    return sum(wanted) >= 4 and all(text[at] in NEVER_DOUBLED for at in longer)
 
 
 def _is_word_char(char: str) -> bool:

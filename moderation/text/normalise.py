@@ -18,6 +18,7 @@ from moderation.text.alphabets import (
     FLIPPED_SIGNS,
     LEET,
     MASKS,
+    NEVER_DOUBLED,
     OPTIONAL_MARK,
     OPTIONAL_MARKS,
     WILDCARD,
@@ -92,7 +93,9 @@ _DISGUISED_LETTER = re.compile(r"[a-z][0-9@$!|+(<\[{]|[0-9@$!|+(<\[{][a-z]")
 _LEET_SIGN = re.compile(r"[0-9@$|+(<\[{]|!(?=[a-z0-9@$])")
 _TOKEN = re.compile(r"\S+")
 _MASKED = re.compile(rf"(?<=[a-z0-9])[{re.escape(MASKS)}]+(?=[a-z0-9])")
-_REPEATED = re.compile(r"([^\W_])\1")
+# Three of a letter, two of one that spelling never doubles, or three doubled in a row: `all` and
+# `book` are not worth a view of their own.
+_REPEATED = re.compile(rf"([^\W_])\1\1|([{NEVER_DOUBLED}])\2|(?:([^\W_])\3){{3}}")
 _RUN = re.compile(r"([^\W_])\1+", re.DOTALL)
 
 
@@ -246,7 +249,7 @@ def masked(view: View) -> View | None:
 
 
 def squeezed(view: View) -> tuple[View, list[int]] | None:
-    """Reduce runs of a letter to one, None where no letter is repeated.
+    """Reduce runs of a letter to one, None where no letter is repeated as spelling never does.
 
     The list holds each run's length, character by character of the view.
     """

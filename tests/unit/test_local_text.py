@@ -328,7 +328,8 @@ def test_the_language_is_guessed(text: str, language: str) -> None:
 # Training.
 
 
-def _write_corpus(folder: Path) -> None:
+def write_corpus(folder: Path) -> None:
+    """Write a corpus with one bad word, `gronk`, and the lists that training also reads."""
     rows = []
     for at in range(3000):
         bad = at % 3 == 0
@@ -375,7 +376,7 @@ def _write_corpus(folder: Path) -> None:
 def test_training_learns_and_repeats_itself_to_the_byte(tmp_path: Path) -> None:
     data, first, second = tmp_path / "data", tmp_path / "first", tmp_path / "second"
     data.mkdir()
-    _write_corpus(data)
+    write_corpus(data)
     settings = TrainingSettings(epochs=2)
     said: list[str] = []
     report = train_files(data, first, settings=settings, say=said.append)

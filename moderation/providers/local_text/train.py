@@ -317,8 +317,21 @@ def _calibrated(model: NgramModel, dev: Corpus) -> NgramModel:
     return NgramModel(model.categories, model.weights, slope, offset)
 
 
+def _evaluate_category(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        "auroc": round(auroc(scores, positive), 4),
+        "texts": len(positive),
+        "positives": int(positive.sum()),
+        "recall_at_0.5": round(float((scores[positive] >= 0.5).mean()), 4),
+        "false_alarms_at_0.5": round(float((scores[~positive] >= 0.5).mean()), 4),
+    }
+
+
 def evaluate(model: NgramModel, dev: Corpus) -> dict[str, dict[str, float]]:
-    """Return per category: AUROC, texts, positives, recall and false alarms at 0.5."""
+    """Return per category: AUROC, texts, positives, recall and false alarms at 0.5.
+
+    Categories without both kinds of texts are absent.
+    """
     scores = np.concatenate(
         [model.score(dev.texts[at : at + _BATCH]) for at in range(0, len(dev), _BATCH)]
     )
@@ -326,14 +339,8 @@ def evaluate(model: NgramModel, dev: Corpus) -> dict[str, dict[str, float]]:
     for column, category in enumerate(CATEGORIES):
         known = dev.labels[:, column] != _UNKNOWN
         positive = dev.labels[known, column] == 1
-        values = scores[known, column]
-        report[category.value] = {
-            "auroc": round(auroc(values, positive), 4),
-            "texts": int(known.sum()),
-            "positives": int(positive.sum()),
-            "recall_at_0.5": round(float((values[positive] >= 0.5).mean()), 4),
-            "false_alarms_at_0.5": round(float((values[~positive] >= 0.5).mean()), 4),
-        }
+        if positive.any() and not positive.all():
+            report[category.value] = _evaluate_category(scores[known, column], positive)
     clean = ((dev.labels == 1).sum(axis=1) == 0) & (dev.labels[:, 0] == 0)
     worst = scores[clean].max(axis=1)
     report["clean texts"] = {

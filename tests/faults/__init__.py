@@ -1,0 +1,10 @@
+"""Kill parts at random under load: `make test-faults`. Not part of `make test`.
+
+servers     a PostgreSQL and a Redis server of the test's own, made to be killed
+processes   what runs where: starting, freezing, finding what is left
+stack       the real roles as separate processes, restarted like a service manager would
+inside      the product's side: prepares the database, reads what came of it, plays a zombie
+load        clients that post and edit, and repeat whatever was not answered
+breakage    the kinds of fault, and when each strikes
+report      the table, and test-results/faults.json
+"""

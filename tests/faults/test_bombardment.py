@@ -1,0 +1,117 @@
+"""Everything is killed at random while people post and edit. Nothing may be lost or go wrong."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+from tests.faults import processes, report
+from tests.faults.breakage import Saboteur
+from tests.faults.load import Clients, percentile, write_letters
+from tests.faults.stack import Stack, running_stack
+
+# Of the whole time that is given: the rest is for starting, recovering and checking.
+BOMBARDED_SHARE = 0.55
+SHORTEST_BOMBARDMENT_SECONDS = 35.0
+# A run with less time than this is the short one.
+LONG_RUN_SECONDS = 180.0
+ALL_DECIDED_WITHIN_SECONDS = 60.0
+MOST_SPENT_SHARE = 0.01
+
+
+def test_no_fault_loses_doubles_or_misjudges_a_post(
+    fault_seconds: float, seed: int, chance: random.Random
+):
+    bombarded = max(SHORTEST_BOMBARDMENT_SECONDS, fault_seconds * BOMBARDED_SHARE)
+    posts, edits = (1_000, 200) if fault_seconds >= LONG_RUN_SECONDS else (300, 60)
+    letters = write_letters(
+        chance, posts=posts, edits=edits, seconds=bombarded, run=f"faults-{seed}"
+    )
+    with running_stack() as stack:
+        clients = _ready_clients(stack)
+        saboteur = Saboteur(stack, chance)
+        clients.start(letters)
+        try:
+            saboteur.bombard(seconds=bombarded)
+            recovery = _recover(stack, clients, saboteur)
+        finally:
+            saboteur.heal()
+            clients.stop()
+            print("\n".join(saboteur.told))
+        outcome = stack.judge_outcome([letter.expected() for letter in letters])
+        found = {
+            "seed": seed,
+            "seconds": bombarded,
+            "posts": posts,
+            "edits": edits,
+            "faults_injected": dict(saboteur.count),
+            "all_decided_seconds_after_last_fault": recovery,
+            **outcome,
+            **_seen_by_clients(clients),
+            **_seen_in_logs(stack),
+        }
+        report.keep("bombardment", found)
+        report.show("Bombardment", found)
+        _judge(found, clients, posts)
+
+
+def _ready_clients(stack: Stack) -> Clients:
+    key = stack.prepare()
+    stack.add_webs(2)
+    stack.add_workers(2)
+    stack.add_sweepers(2)
+    stack.start_parts()
+    return Clients(stack.web_ports, key)
+
+
+def _recover(stack: Stack, clients: Clients, saboteur: Saboteur) -> float:
+    """Wait until every client is answered and every post decided; return the seconds it took."""
+    left = ALL_DECIDED_WITHIN_SECONDS - (time.monotonic() - saboteur.healed_at)
+    try:
+        processes.wait_until(
+            lambda: clients.open_letters == 0 and stack.undecided() == 0,
+            seconds=left,
+            what="everything is answered and decided",
+        )
+    except TimeoutError as error:
+        raise AssertionError(
+            f"{ALL_DECIDED_WITHIN_SECONDS:.0f} s after the last fault {clients.open_letters} "
+            f"clients wait and {stack.undecided()} submissions are undecided."
+        ) from error
+    return time.monotonic() - saboteur.healed_at
+
+
+def _seen_by_clients(clients: Clients) -> dict[str, Any]:
+    tally = clients.tally
+    return {
+        "answers": dict(sorted(tally.answers.items())),
+        "clients_at_odds": tally.faults[:5],
+        "answer_seconds": {
+            name: percentile(tally.seconds, share)
+            for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+        },
+    }
+
+
+def _seen_in_logs(stack: Stack) -> dict[str, Any]:
+    refused = sum(
+        int(line.get("count", 1))
+        for line in stack.log_lines(stack.workers)
+        if line.get("event") == "stale_verdicts_refused"
+    )
+    return {
+        "stale_verdicts_refused": refused,
+        "restarts": {part.name: part.deaths for part in stack.parts()},
+    }
+
+
+def _judge(found: dict[str, Any], clients: Clients, posts: int) -> None:
+    assert clients.tally.faults == []
+    assert {name: count for name, count in found["faults"].items() if count} == {}, found[
+        "examples"
+    ]
+    assert found["numbers"]["posts"] == posts
+    assert found["chain"]["fault"] == ""
+    assert found["chain"]["unsealed"] == 0
+    assert len(found["harmless_to_people_attempts_spent"]) <= MOST_SPENT_SHARE * posts

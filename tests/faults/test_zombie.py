@@ -1,0 +1,66 @@
+"""A worker that was frozen past its lease wakes up with verdicts that are not its to give."""
+
+from __future__ import annotations
+
+import random
+import signal
+
+from tests.faults import processes, report
+from tests.faults.load import Clients, Letter, write_letters
+from tests.faults.stack import Stack, json_lines, running_stack
+
+POSTS = 100
+# Short, so that the test is; the rule is the same for any.
+SETTINGS = {"GATEHOUSE_LEASE_SECONDS": "3", "GATEHOUSE_LEASE_RENEW_SECONDS": "1"}
+STEP_SECONDS = 60.0
+
+
+def test_every_verdict_of_a_zombie_is_refused(seed: int, chance: random.Random):
+    letters = write_letters(chance, posts=POSTS, edits=0, seconds=2.0, run=f"zombie-{seed}")
+    with running_stack(**SETTINGS) as stack:
+        _post(stack, letters)
+        log = stack.folder / "zombie.log"
+        zombie = stack.start_inside("play_zombie", str(POSTS), log=log)
+        processes.wait_until(
+            lambda: {"frozen": POSTS} in json_lines(log),
+            seconds=STEP_SECONDS,
+            what=f"the zombie holds {POSTS} claims",
+        )
+        stack.add_workers(1)
+        stack.add_sweepers(1)
+        processes.wait_until(
+            lambda: stack.undecided() == 0, seconds=STEP_SECONDS, what="another worker decided"
+        )
+        zombie.send_signal(signal.SIGCONT)
+        assert zombie.wait(STEP_SECONDS) == 0
+        tried = list(json_lines(log))[-1]
+        found = {
+            **tried,
+            "counted_as_refused": sum(
+                line["count"]
+                for line in json_lines(log)
+                if line.get("event") == "stale_verdicts_refused"
+            ),
+            **stack.judge_outcome([letter.expected() for letter in letters]),
+        }
+        report.keep("zombie", found)
+        report.show("A worker frozen past its lease wakes up", found)
+        assert tried == {"tried": POSTS, "effective": 0}
+        assert found["counted_as_refused"] == POSTS
+        assert {name: count for name, count in found["faults"].items() if count} == {}
+        assert found["chain"]["fault"] == ""
+
+
+def _post(stack: Stack, letters: list[Letter]) -> None:
+    key = stack.prepare()
+    stack.add_webs(1)
+    stack.start_parts()
+    clients = Clients(stack.web_ports, key)
+    clients.start(letters)
+    try:
+        processes.wait_until(
+            lambda: clients.open_letters == 0, seconds=STEP_SECONDS, what="all posts are answered"
+        )
+    finally:
+        clients.stop()
+    assert clients.tally.faults == []

@@ -116,9 +116,7 @@ def _bump_words(community: Community) -> None:
     Community.objects.filter(pk=community.pk).update(words_version=F("words_version") + 1)
 
 
-def _record_words(
-    community: Community, kind: str, word: CommunityWord, user: User | None
-) -> None:
+def _record_words(community: Community, kind: str, word: CommunityWord, user: User | None) -> None:
     _append(
         kind,
         subject=("words", str(community.pk)),

@@ -300,7 +300,7 @@ def _may_read_media(user: AnyUser, item: MediaItem) -> bool:
     return item.post.visibility == Visibility.PUBLIC and item.shows_in(item.post.revision)
 
 
-def enforced_on(post_id: UUID, revision: int, *, without: int | None = None) -> list[Enforced]:
+def enforced_on(post_id: UUID, revision: int, *, without: int = 0) -> list[Enforced]:
     """Return a revision's unreversed enforcements in the order they were made.
 
     `without` leaves one out by its id, to see what its reversal would bring.

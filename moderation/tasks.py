@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 
 from moderation.delivery import doorbell
+from moderation.operations import export, ledger, rescan
 from moderation.pipeline import dispatch
 from moderation.vocabulary import Lane
 
@@ -16,3 +17,32 @@ def look(*, lane: str, **_: Any) -> None:
     """Someone rang for a lane. Unknown keywords are tolerated: an older web server may ring."""
     doorbell.answer(Lane(lane))
     dispatch.drain(Lane(lane))
+
+
+# What people start and watch: recorded, bounded by its batches and by a long limit only.
+_WATCHED: dict[str, Any] = {
+    "bind": True,
+    "ignore_result": False,
+    "track_started": True,
+    "soft_time_limit": 6 * 3600,
+    "time_limit": 6 * 3600 + 60,
+}
+
+
+@shared_task(name=ledger.RESCAN_TASK, **_WATCHED)
+def rescan_community(self: Task[Any, Any], *, operation: str, **_: Any) -> dict[str, int | bool]:
+    """Look at a community's old posts again."""
+    return rescan.run_rescan(operation, _reporter(self))
+
+
+@shared_task(name=ledger.EXPORT_TASK, **_WATCHED)
+def export_decisions(self: Task[Any, Any], *, operation: str, **_: Any) -> dict[str, int | bool]:
+    """Write a community's decisions as CSV."""
+    return export.run_export(operation, _reporter(self))
+
+
+def _reporter(task: Task[Any, Any]) -> rescan.Report:
+    def report(done: int, total: int) -> None:
+        task.update_state(state=ledger.PROGRESS, meta={"done": done, "total": total})
+
+    return report

@@ -1,0 +1,17 @@
+"""The back office: it looks, and the pipeline changes.
+
+reviews, queue, desk     what waits for a person, and the desk where one item is decided
+posts                    posts with their timeline, reversals, authors
+rules                    communities, policies, words, banked images
+access                   API keys, people
+operations               long work that a lead starts and watches
+records                  submissions, evidence, verdicts, decisions, the audit: to read
+scoped                   what all lists share: own communities only, nothing deleted
+display, words,          how it is put before a person: safe text, plain words,
+timeline, evidence,        history, scores,
+reasons, surroundings      sentences to pick from, menu
+"""
+
+from moderation.admin import access, posts, records, reviews, rules
+
+__all__ = ["access", "posts", "records", "reviews", "rules"]

@@ -1,0 +1,234 @@
+"""Posts and their authors: the whole story of each, and the reversal of what was done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+
+from moderation import queries
+from moderation.admin import words
+from moderation.admin.desk import enforcements_on
+from moderation.admin.display import Piece, excerpt, seen_text
+from moderation.admin.evidence import answers, attachments
+from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin
+from moderation.admin.surroundings import staff
+from moderation.admin.timeline import post_timeline
+from moderation.errors import ModerationError, NotAllowed
+from moderation.models import Author, Enforcement, Post, ProviderResult, VerdictRecord
+from moderation.pipeline.review import reverse_enforcement
+from moderation.policy.fold import PostState, fold
+
+
+class ReversalForm(forms.Form):
+    reason = forms.CharField(
+        label="Why it is reversed",
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "gh-input"}),
+    )
+
+
+@admin.register(Post)
+class PostAdmin(ReadOnlyAdmin):
+    list_display = ("text", "author", "community", "status", "visibility", "created_at")
+    list_filter = ("status", "visibility", CommunityFilter, "author__standing", "kind")
+    list_select_related = ("author", "community")
+    search_fields = ("=id", "author__name", "=author__external_id")
+    search_help_text = "Post id, author's name or id"
+    ordering = ("-id",)
+
+    @admin.display(description="Post")
+    def text(self, post: Post) -> str:
+        return as_html(excerpt(post.title, post.body, limit=90)) or "Attachment only"
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path(
+                "<uuid:post_id>/enforcements/<int:enforcement_id>/reverse/",
+                self.admin_site.admin_view(self.reverse_view),
+                name="moderation_enforcement_reverse",
+            ),
+            *super().get_urls(),
+        ]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        post = self._find(request, object_id)
+        reader = staff(request.user)
+        results = list(
+            ProviderResult.objects.filter(
+                submission__post=post, submission__revision=post.revision
+            ).order_by("pk")
+        )
+        verdicts = list(
+            VerdictRecord.objects.filter(post=post).select_related("policy").order_by("-pk")
+        )
+        latest = verdicts[0] if verdicts and verdicts[0].revision == post.revision else None
+        return self._render(
+            request,
+            "post.html",
+            {
+                "title": "Post",
+                "subtitle": str(post.author),
+                "post": post,
+                "text": seen_text(post.title, post.body),
+                "parent": post.parent,
+                "attachments": attachments(post, latest),
+                "answers": answers(results),
+                "verdicts": [(item, words.why_verdict(item)) for item in verdicts],
+                "enforcements": enforcements_on(post),
+                "open_review": post.reviews.filter(state="open").first(),
+                "timeline": post_timeline(
+                    post, opens_notes=reader.has_perm("moderation.decide_review")
+                ),
+                "may_reverse": reader.has_perm("moderation.reverse_enforcement"),
+            },
+        )
+
+    def reverse_view(
+        self, request: HttpRequest, post_id: UUID, enforcement_id: int
+    ) -> HttpResponse:
+        """List what a reversal changes; after confirmation with a reason, do it."""
+        post = self._find(request, str(post_id))
+        reader = staff(request.user)
+        if not reader.has_perm("moderation.reverse_enforcement"):
+            raise PermissionDenied
+        enforcement = (
+            Enforcement.objects.filter(pk=enforcement_id, post=post)
+            .prefetch_related("effects")
+            .first()
+        )
+        if enforcement is None:
+            raise Http404
+        form = ReversalForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                reverse_enforcement(
+                    enforcement_id=enforcement.pk,
+                    moderator=reader,
+                    reason=form.cleaned_data["reason"],
+                )
+            except NotAllowed as error:
+                raise PermissionDenied from error
+            except ModerationError as error:
+                messages.error(request, str(error))
+            else:
+                self.log_change(request, post, f"Reversed enforcement {enforcement.pk}.")
+                messages.success(request, "Reversed. Its effects no longer count.")
+            return redirect("admin:moderation_post_change", post.pk)
+        return self._render(
+            request,
+            "reverse.html",
+            {
+                "title": "Reverse an enforcement",
+                "post": post,
+                "enforcement": enforcement,
+                "action": words.action_label(enforcement.action),
+                "consequences": words.consequences(enforcement.effects.all()),
+                "before": post,
+                "after": _state_without(post, enforcement),
+                "form": form,
+            },
+        )
+
+    def _find(self, request: HttpRequest, object_id: str) -> Post:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            wanted = UUID(object_id)
+        except ValueError:
+            raise Http404 from None
+        post: Post | None = (
+            self.get_queryset(request)
+            .select_related("author", "community", "parent")
+            .filter(pk=wanted)
+            .first()
+        )
+        if post is None:
+            raise Http404("There is no such post in your communities.")
+        return post
+
+    def _render(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        return TemplateResponse(
+            request,
+            f"moderation/admin/{template}",
+            {
+                **self.admin_site.each_context(request),
+                "is_fullwidth": "1",
+                **context,
+            },
+        )
+
+
+def _state_without(post: Post, reversed_one: Enforcement) -> PostState:
+    """Return what the post will be: the fold of all enforcements but this one."""
+    return fold(
+        queries.enforced_on(post.pk, post.revision, without=reversed_one.pk),
+        judged=post.verdicts.filter(revision=post.revision).exists(),
+        shown_before_verdict=post.shown_before_verdict,
+        deleted=post.deleted_at is not None,
+    )
+
+
+def as_html(pieces: tuple[Piece, ...]) -> str:
+    """Return pieces for a cell of a list, escaped, with invisible signs named."""
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<span class="gh-hidden" title="{}">{}</span>', item.hidden, item.text),)
+            if item.hidden
+            else (item.text,)
+            for item in pieces
+        ),
+    )
+
+
+@admin.register(Author)
+class AuthorAdmin(ReadOnlyAdmin):
+    """Who they are and how far they are trusted; standing moves with verdicts and decisions."""
+
+    list_display = ("shown_name", "external_id", "community", "standing", "created_at")
+    list_filter = ("standing", CommunityFilter)
+    list_select_related = ("community",)
+    search_fields = ("name", "=external_id")
+    ordering = ("-id",)
+    fields = ("name", "external_id", "user", "community", "standing", "created_at", "latest_posts")
+    readonly_fields = fields
+
+    @admin.display(description="Author")
+    def shown_name(self, author: Author) -> str:
+        return as_html(excerpt(str(author), "", limit=60))
+
+    @admin.display(description="Latest posts")
+    def latest_posts(self, author: Author) -> str:
+        newest: QuerySet[Post] = Post.objects.filter(author=author).order_by("-pk")[:10]
+        return format_html(
+            "<ul>{}</ul>",
+            format_html_join(
+                "",
+                '<li><a class="gh-link" href="{}">{}</a> · {}</li>',
+                (
+                    (
+                        f"../../../post/{post.pk}/change/",
+                        as_html(excerpt(post.title, post.body, limit=80)) or "Attachment only",
+                        post.get_status_display(),
+                    )
+                    for post in newest
+                ),
+            ),
+        )

@@ -1,0 +1,142 @@
+"""Rules, steps and severities in the words that a moderator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from moderation.models import Effect, Review, VerdictRecord
+from moderation.policy.verdict import NOT_JUDGED, NOTHING_FIRED
+from moderation.vocabulary import Action, Category, EffectKind, ReviewLane, Severity
+
+# A sign beside the word, so that nobody depends on telling colours apart.
+SEVERITY_ICON: Final = {
+    Severity.LOW: "stat_minus_1",
+    Severity.MEDIUM: "equal",
+    Severity.HIGH: "stat_1",
+    Severity.CRITICAL: "stat_2",
+}
+
+_POLICY_DOES: Final = {
+    Action.ALLOW: "allows",
+    Action.WARN: "warns",
+    Action.REVIEW: "asks a person",
+    Action.BLOCK: "blocks",
+}
+
+_STEPS: Final = {
+    "post.submitted": "posted it",
+    "post.edited": "edited it",
+    "post.deleted": "deleted it",
+    "post.approved": "approved it",
+    "post.queued": "put it before a moderator",
+    "post.rejected": "rejected it",
+    "post.rescanned": "asked for another look",
+    "decision.approved": "approved it",
+    "decision.rejected": "rejected it",
+    "review.escalated": "put it before a lead",
+    "enforcement.reversed": "reversed an enforcement",
+    "policy.revised": "wrote a new revision of the policy",
+    "policy.activated": "put a policy revision in force",
+    "words.changed": "changed the word list",
+    "words.removed": "removed a word",
+    "bank.changed": "changed the bank of known images",
+    "key.issued": "issued an API key",
+    "key.rotated": "replaced an API key",
+    "key.revoked": "revoked an API key",
+    "operation.started": "started an operation",
+    "operation.cancelled": "stopped an operation",
+}
+
+CONSEQUENCE: Final = {
+    EffectKind.PUBLISH: "It no longer keeps the post visible.",
+    EffectKind.HOLD: "It no longer holds the post back.",
+    EffectKind.HIDE: "It no longer hides the post from readers.",
+    EffectKind.QUEUE: "It no longer asks a moderator.",
+    EffectKind.STRIKE: "The strike against the author is taken back.",
+    EffectKind.NOTICE: "The notice to the author no longer stands.",
+}
+
+
+def category_label(category: str | None) -> str:
+    return str(Category(category).label) if category in Category.values else (category or "")
+
+
+def action_label(action: str | None) -> str:
+    return str(Action(action).label) if action in Action.values else (action or "")
+
+
+def part_label(key: str | None) -> str:
+    """Name a part of a post as people do: the text, or an attachment."""
+    if key is None:
+        return ""
+    return "the text" if key == "text" else "an attachment"
+
+
+def why_here(review: Review) -> str:
+    """Say in a sentence why an item waits for a person."""
+    verdict = review.verdict
+    if review.lane == ReviewLane.SAMPLE:
+        return "Nothing fired. Drawn as a sample, to check the checks."
+    if review.rule == NOT_JUDGED:
+        parts = _listed(part_label(key) for key in (verdict.not_judged if verdict else []))
+        return f"Nobody could judge {parts or 'a part of it'}, so a person must."
+    return _because(
+        review.rule, review.category, review.score, verdict.threshold if verdict else None
+    )
+
+
+def why_verdict(verdict: VerdictRecord) -> str:
+    """Say in a sentence what led the policy to a verdict."""
+    if verdict.rule == NOT_JUDGED:
+        return f"Nobody could judge {_listed(part_label(key) for key in verdict.not_judged)}."
+    return _because(verdict.rule, verdict.category, verdict.score, verdict.threshold)
+
+
+def _because(rule: str, category: str | None, score: float | None, threshold: float | None) -> str:
+    if rule == NOTHING_FIRED:
+        return "No rule fired."
+    if category is None or score is None:
+        return rule.replace("_", " ").capitalize()
+    said = f"{category_label(category)} scored {score:.2f}"
+    action = rule.rpartition(".")[2]
+    if threshold is None or action not in Action.values:
+        return f"{said}."
+    return f"{said}; the policy {_POLICY_DOES[Action(action)]} from {threshold:.2f}."
+
+
+def step_label(kind: str) -> str:
+    return _STEPS.get(kind, kind.replace(".", ": ").replace("_", " "))
+
+
+def consequences(effects: Iterable[Effect]) -> list[str]:
+    return [CONSEQUENCE[EffectKind(effect.kind)] for effect in effects]
+
+
+_SHOWN_FACTS: Final = (
+    ("category", "category", category_label),
+    ("score", "score", lambda value: f"{value:.2f}"),
+    ("threshold", "threshold", lambda value: f"{value:.2f}"),
+    ("provider", "provider", str),
+    ("not_judged", "not judged", lambda keys: _listed(part_label(key) for key in keys)),
+    ("attempts", "attempts", str),
+    ("policy", "policy row", str),
+    ("number", "number", str),
+    ("term", "word", str),
+    ("key_id", "key", str),
+    ("of_revision", "of revision", str),
+)
+
+
+def facts_label(facts: Mapping[str, Any]) -> str:
+    """Say what an event rests on, leaving out what is empty."""
+    return " · ".join(
+        f"{label} {show(facts[name])}"
+        for name, label, show in _SHOWN_FACTS
+        if facts.get(name) not in (None, "", [])
+    )
+
+
+def _listed(words: Iterable[str]) -> str:
+    unique: Sequence[str] = sorted({word for word in words if word})
+    return " and ".join(unique)

@@ -1,0 +1,66 @@
+"""The three roles of the back office, as Django groups: what each may see and do.
+
+Which communities a member of staff sees is a matter of their memberships, not of their role.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
+
+READ_ONLY: Final = "Read-only"
+MODERATOR: Final = "Moderator"
+LEAD: Final = "Lead"
+
+_SEEN = (
+    "auditevent",
+    "author",
+    "bankedhash",
+    "community",
+    "communityword",
+    "decision",
+    "enforcement",
+    "policyrevision",
+    "post",
+    "providerresult",
+    "review",
+    "submission",
+    "verdictrecord",
+)
+_VIEWS = tuple(f"view_{model}" for model in _SEEN)
+_DECIDES = ("decide_review", "escalate_review")
+_LEADS = (
+    "reverse_enforcement",
+    "change_community",
+    "add_policyrevision",
+    "change_policyrevision",
+    "add_communityword",
+    "change_communityword",
+    "delete_communityword",
+    "add_bankedhash",
+    "change_bankedhash",
+    "view_apikey",
+    "add_apikey",
+    "change_apikey",
+)
+
+PERMISSIONS: Final[dict[str, tuple[str, ...]]] = {
+    READ_ONLY: _VIEWS,
+    MODERATOR: (*_VIEWS, *_DECIDES),
+    LEAD: (*_VIEWS, *_DECIDES, *_LEADS),
+}
+
+
+def ensure_roles() -> dict[str, Group]:
+    """Create the groups that are missing and give each exactly its permissions."""
+    return {name: _ensure(name, codenames) for name, codenames in PERMISSIONS.items()}
+
+
+def _ensure(name: str, codenames: tuple[str, ...]) -> Group:
+    group, _ = Group.objects.get_or_create(name=name)
+    group.permissions.set(
+        Permission.objects.filter(Q(codename__in=codenames), content_type__app_label="moderation")
+    )
+    return group

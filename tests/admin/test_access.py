@@ -1,0 +1,207 @@
+"""Who may open what: roles against pages, and nothing of another community anywhere."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from moderation import communities
+from moderation.models import ApiKey, Community, Decision, PolicyRevision
+from moderation.pipeline.review import decide_review
+from moderation.vocabulary import Action, Category, Scope, WordAction
+from tests.admin.conftest import ClientFor
+from tests.admin.situations import DECISION, queued
+from tests.factories import UserFactory, make_key
+
+LISTS = (
+    "review",
+    "post",
+    "author",
+    "policyrevision",
+    "communityword",
+    "community",
+    "bankedhash",
+    "decision",
+    "submission",
+    "providerresult",
+    "verdictrecord",
+    "auditevent",
+)
+
+
+@pytest.fixture
+def people(ada: User, lea: User, rea: User, root: User) -> dict[str, User]:
+    cy: User = UserFactory(username="cy")
+    return {"ada": ada, "lea": lea, "rea": rea, "root": root, "cy": cy}
+
+
+@pytest.mark.parametrize("model", LISTS)
+@pytest.mark.parametrize(
+    ("who", "status"), [("ada", 200), ("lea", 200), ("rea", 200), ("root", 200), ("cy", 302)]
+)
+def test_staff_read_every_list_and_others_are_sent_to_log_in(
+    model: str,
+    who: str,
+    status: int,
+    people: dict[str, User],
+    garden: Community,
+    as_user: ClientFor,
+) -> None:
+    queued(garden)
+    answer = as_user(people[who]).get(reverse(f"admin:moderation_{model}_changelist"))
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("moderation_operations", {"lea", "root"}),
+        ("moderation_apikey_changelist", {"lea", "root"}),
+        ("moderation_apikey_add", {"lea", "root"}),
+        ("moderation_policyrevision_add", {"lea", "root"}),
+        ("moderation_communityword_add", {"lea", "root"}),
+        ("moderation_bankedhash_add", {"lea", "root"}),
+        ("moderation_organisation_changelist", {"root"}),
+        ("moderation_organisation_add", {"root"}),
+        ("moderation_community_add", {"root"}),
+        ("moderation_auditseal_changelist", {"root"}),
+        ("auth_user_changelist", {"root"}),
+        ("auth_group_changelist", {"root"}),
+        # Written by the pipeline alone, whoever asks.
+        ("moderation_post_add", set()),
+        ("moderation_review_add", set()),
+        ("moderation_auditevent_add", set()),
+        ("moderation_verdictrecord_add", set()),
+        ("moderation_decision_add", set()),
+    ],
+)
+def test_only_these_roles_open_a_page(
+    name: str, allowed: set[str], people: dict[str, User], as_user: ClientFor
+) -> None:
+    opened = {
+        who
+        for who in ("ada", "lea", "rea", "root")
+        if as_user(people[who]).get(reverse(f"admin:{name}")).status_code == 200
+    }
+    assert opened == allowed
+
+
+def test_the_first_screen_is_the_queue(ada: User, as_user: ClientFor) -> None:
+    answer = as_user(ada).get(reverse("admin:index"))
+    assert answer.status_code == 302
+    assert answer["Location"] == reverse("admin:moderation_review_changelist")
+
+
+def test_whoever_may_not_see_the_queue_gets_the_plain_index(db: None, as_user: ClientFor) -> None:
+    clerk = UserFactory(is_staff=True)
+    assert as_user(clerk).get(reverse("admin:index")).status_code == 200
+
+
+@pytest.fixture
+def foreign(elsewhere: Community, root: User) -> dict[str, str]:
+    """Return the addresses of everything that belongs to a community of others."""
+    review = queued(elsewhere, title="Foreign title", body="Foreign body")
+    decided = queued(elsewhere, title="Foreign title", body="Foreign body")
+    decision = decide_review(
+        review_id=decided.pk,
+        moderator=root,
+        action=Action.BLOCK,
+        reason="Foreign reason",
+        seen_revision=1,
+    )
+    key, _ = make_key(elsewhere)
+    word = communities.set_word(
+        community=elsewhere,
+        term="foreignword",
+        action=WordAction.ADVISE,
+        category=Category.SPAM,
+        user=root,
+    )
+    assert elsewhere.policy is not None
+    rows = {
+        "review": review.pk,
+        "post": review.post_id,
+        "author": review.post.author_id,
+        "apikey": key.pk,
+        "communityword": word.pk,
+        "policyrevision": elsewhere.policy.pk,
+        "community": elsewhere.pk,
+        "decision": decision.pk,
+        "submission": review.post.submissions.get().pk,
+        "verdictrecord": review.verdict_id,
+    }
+    return {
+        model: reverse(f"admin:moderation_{model}_change", args=[pk]) for model, pk in rows.items()
+    }
+
+
+@pytest.mark.parametrize("who", ["ada", "lea", "rea"])
+def test_nothing_of_another_community_opens(
+    who: str, people: dict[str, User], foreign: dict[str, str], as_user: ClientFor
+) -> None:
+    client = as_user(people[who])
+    opened = [model for model, address in foreign.items() if client.get(address).status_code == 200]
+    assert opened == []
+
+
+@pytest.mark.parametrize("model", [*LISTS, "apikey"])
+def test_lists_name_nothing_of_another_community(
+    model: str, lea: User, foreign: dict[str, str], as_user: ClientFor
+) -> None:
+    page = as_user(lea).get(reverse(f"admin:moderation_{model}_changelist")).content.decode()
+    for secret in ("Foreign", "foreignword", "Elsewhere", "elsewhere"):
+        assert secret not in page
+
+
+@pytest.mark.parametrize("who", ["ada", "rea", "lea"])
+def test_a_post_of_another_community_is_not_decided(
+    who: str, people: dict[str, User], foreign: dict[str, str], as_user: ClientFor
+) -> None:
+    before = Decision.objects.count()
+    assert as_user(people[who]).post(foreign["review"], DECISION).status_code == 404
+    assert Decision.objects.count() == before
+
+
+def test_a_lead_gives_no_key_to_another_community(
+    lea: User, elsewhere: Community, as_user: ClientFor
+) -> None:
+    asked = {"name": "x", "community": elsewhere.pk, "scopes": [Scope.READ]}
+    answer = as_user(lea).post(reverse("admin:moderation_apikey_add"), asked)
+    assert "Select a valid choice" in answer.content.decode()
+    assert not ApiKey.objects.exists()
+
+
+def test_a_lead_writes_no_policy_for_another_community(
+    lea: User, elsewhere: Community, as_user: ClientFor
+) -> None:
+    before = PolicyRevision.objects.count()
+    asked = {
+        "community": elsewhere.pk,
+        "document": '{"version": 1, "route": {"text": []}, "on_failure": "hold"}',
+        "note": "",
+    }
+    as_user(lea).post(reverse("admin:moderation_policyrevision_add"), asked)
+    assert PolicyRevision.objects.count() == before
+
+
+def test_nothing_that_is_evidence_can_be_deleted(
+    root: User, garden: Community, as_user: ClientFor
+) -> None:
+    review = queued(garden)
+    rows = {
+        "post": review.post_id,
+        "review": review.pk,
+        "author": review.post.author_id,
+        "verdictrecord": review.verdict_id,
+        "community": garden.pk,
+    }
+    client: Client = as_user(root)
+    statuses = {
+        model: client.post(
+            reverse(f"admin:moderation_{model}_delete", args=[pk]), {"post": "yes"}
+        ).status_code
+        for model, pk in rows.items()
+    }
+    assert set(statuses.values()) == {403}

@@ -1,10 +1,11 @@
 """Hostile files: each is refused or handled, quickly, in little memory, in a child."""
 
 import io
-import time
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,13 +169,19 @@ def child() -> Iterator[list[Child]]:
     kept[0].close()
 
 
+def computed_seconds(pid: int) -> float:
+    times = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(times[11]) + int(times[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def ask(child: list[Child], data: bytes) -> tuple[dict[str, object], list[bytes]]:
     if child[0].pictures > 30 or not child[0].is_alive():
         child[0].close()
         child[0] = Child()
-    began = time.monotonic()
+    began = computed_seconds(child[0].pid)
     header, blobs = child[0].ask(data, LIMITS)
-    assert time.monotonic() - began < LIMITS.timeout_seconds
+    # Computing, not waiting: the machine may be busy with other tests.
+    assert computed_seconds(child[0].pid) - began < 10
     assert header["peak_kb"] < MEMORY_LIMIT_KB
     return header, blobs
 

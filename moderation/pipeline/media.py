@@ -111,7 +111,7 @@ def _store(item: MediaItem, prepared: PreparedMedia) -> None:
         f"{folder}/media.{prepared.extension}", ContentFile(prepared.content)
     )
     item.frames = [
-        default_storage.save(f"{folder}/frame-{number}.png", ContentFile(frame))
+        default_storage.save(f"{folder}/frame-{number}.jpg", ContentFile(frame))
         for number, frame in enumerate(prepared.frames)
     ]
     item.kind = prepared.kind

@@ -2,7 +2,7 @@
 #
 # All you need beforehand is Python 3.11 and make. Every target installs what it needs first, once.
 
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 

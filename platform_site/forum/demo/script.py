@@ -138,7 +138,7 @@ TOPICS = (
     Topic(
         BIKES,
         "New shifter",
-        Line("tomas", "The damn thing fell off again, what a shitty design.", 10.5),
+        Line("tomas", "The shifter broke again, piece of crap.", 10.5),
         (Line("mia", "Bring it over, we look at the derailleur.", 10),),
     ),
     Topic(

@@ -17,7 +17,7 @@ PASSWORD = "gatehouse-demo"  # noqa: S105
 @dataclass(frozen=True, slots=True)
 class Person:
     username: str
-    group: str = ""
+    role: str = ""
 
 
 PEOPLE = (
@@ -42,11 +42,11 @@ def make_people(community: Community) -> dict[str, User]:
             defaults={
                 "password": password,
                 "first_name": person.username.capitalize(),
-                "is_staff": bool(person.group),
+                "is_staff": bool(person.role),
             },
         )
-        if is_new and person.group:
-            user.groups.add(roles[person.group])
+        if is_new and person.role:
+            user.groups.add(roles[person.role])
             Membership.objects.get_or_create(user=user, community=community)
         users[person.username] = user
     return users

@@ -21,6 +21,7 @@ from moderation.conf import get_conf
 from moderation.errors import InvalidFields, MediaRefused, ModerationError
 from moderation.pipeline.media import NewMedia
 from moderation.pipeline.submit import Idempotency, NewPost, Writer
+from moderation.vocabulary import Status
 
 MAX_ID_CHARS = 200
 MAX_CHANNEL_CHARS = 100
@@ -305,6 +306,52 @@ def _kept_media(fields: Fields, form: QueryDict | None) -> tuple[UUID, ...] | No
     if None in found:
         fields.note("keep_media", "is a list of attachments' ids")
     return tuple(item for item in found if item is not None)
+
+
+# Addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which posts of a history are asked for; "" leaves a filter out."""
+
+    author: str
+    status: str
+    channel: str
+    community: str
+    cursor: str
+    limit: int
+
+
+DEFAULT_PAGE = 50
+LARGEST_PAGE = 100
+
+
+def read_query(request: Request) -> Query:
+    """Raises `InvalidFields`."""
+    fields = Fields(request.GET.dict())
+    found = Query(
+        author=fields.text("author", most=MAX_ID_CHARS),
+        status=fields.text("status", most=MAX_ID_CHARS),
+        channel=fields.text("channel", most=MAX_CHANNEL_CHARS),
+        community=fields.text("community", most=MAX_ID_CHARS),
+        cursor=fields.text("cursor", most=MAX_ID_CHARS),
+        limit=_page_size(fields),
+    )
+    if found.status and found.status not in Status.values:
+        fields.note("status", f"is one of {', '.join(Status.values)}")
+    fields.finish()
+    return found
+
+
+def _page_size(fields: Fields) -> int:
+    text = fields.text("limit", most=MAX_ID_CHARS)
+    if not text:
+        return DEFAULT_PAGE
+    size = int(text) if text.isascii() and text.isdecimal() else 0
+    if not 0 < size <= LARGEST_PAGE:
+        fields.note("limit", f"is a number from 1 to {LARGEST_PAGE}")
+    return size
 
 
 # Headers

@@ -18,9 +18,8 @@ from django.core.exceptions import (
     SuspiciousOperation,
 )
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, UnreadablePostError
+from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions as drf
-from rest_framework.response import Response
 
 from moderation import errors
 
@@ -118,8 +117,9 @@ class Problem:
         }
 
 
-def write_problem(problem: Problem) -> Response:
-    return Response(
+def write_problem(problem: Problem) -> HttpResponse:
+    # Written out at once: a view that renders pages must not draw one of this.
+    return JsonResponse(
         problem.body(),
         status=problem.status,
         headers=dict(problem.headers),
@@ -138,19 +138,19 @@ _CONTENT_DETAIL = {
 }
 
 
-def write_content_problem(problem: Problem) -> Response:
+def write_content_problem(problem: Problem) -> HttpResponse:
     """Answer as the content service's document says: whatever is wrong with a body is a 400."""
     detail = _CONTENT_DETAIL.get(problem.status, "Invalid request body")
     status = problem.status if problem.status in _CONTENT_DETAIL else 400
-    return Response({"detail": detail}, status=status, headers=dict(problem.headers))
+    return JsonResponse({"detail": detail}, status=status, headers=dict(problem.headers))
 
 
-def problem_handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
+def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """Return the answer to an error, None for one that nobody raised on purpose: that crashes."""
     problem = problem_of(error)
     if problem is None:
         return None
-    write: Callable[[Problem], Response] = getattr(
+    write: Callable[[Problem], HttpResponse] = getattr(
         context.get("view"), "write_problem", write_problem
     )
     return write(problem)

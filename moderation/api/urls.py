@@ -22,5 +22,6 @@ urlpatterns = [
     path("v1/hint", Hint.as_view(), name="hint"),
     path("v1/openapi.json", OpenApiDocument.as_view(), name="openapi"),
     path("v1/docs", DocsPage.as_view(), name="docs"),
+    path("", Nowhere.as_view(), name="nowhere-else"),
     path("<path:rest>", Nowhere.as_view(), name="nowhere"),
 ]

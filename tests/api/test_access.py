@@ -86,7 +86,9 @@ def test_every_address_has_its_rows():
     assert set(found) == set(MATRIX)
     for name, view in found.items():
         assert issubclass(view, APIView)
-        acts = {act for act in ("GET", "POST", "PUT", "PATCH", "DELETE") if hasattr(view, act.lower())}
+        acts = {
+            act for act in ("GET", "POST", "PUT", "PATCH", "DELETE") if hasattr(view, act.lower())
+        }
         assert acts <= set(MATRIX[name]), name
 
 

@@ -36,8 +36,9 @@ class OpenApiDocument(ApiView):
 
 
 class DocsPage(SpectacularSwaggerSplitView):
-    """Swagger's page. Its script is an answer of its own, as the security policy asks."""
+    """Swagger's page. Nothing in it is inline, as the security policy asks."""
 
     authentication_classes = []
     permission_classes = []
     url_name = "api:openapi"
+    template_name = "moderation/api_docs.html"

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -19,11 +20,13 @@ from moderation.api import answers, serializers
 from moderation.api.base import ApiView, caller_of
 from moderation.api.bodies import (
     Edit,
+    Query,
     read_edit,
     read_idempotency,
     read_if_match,
     read_new_post,
     read_new_posts,
+    read_query,
     uuid_of,
 )
 from moderation.api.callers import Caller
@@ -34,10 +37,6 @@ from moderation.errors import InvalidFields, ModerationError, NotAllowed, NotFou
 from moderation.models import Post
 from moderation.pipeline.edit import delete_post, edit_post
 from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, submit
-from moderation.vocabulary import Status
-
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 100
 
 
 class SubmitPost(ApiView):
@@ -64,8 +63,8 @@ class ListPosts(ApiView):
     def get(self, request: Request) -> Response:
         """List one author's posts, the newest first."""
         caller = caller_of(request)
-        history = caller.history(request.GET.get("author", ""))
-        page, following = _page(request, history)
+        query = read_query(request)
+        page, following = _page(request, query, caller.history(query.author))
         body = {"results": _read(caller, page), "next": following}
         return Response(body)
 
@@ -226,35 +225,22 @@ def _read(caller: Caller, posts: Sequence[Post]) -> list[dict[str, Any]]:
 # Pages: a cursor is the last id that was seen; ids sort by the time they were made.
 
 
-def _page(request: Request, history: Any) -> tuple[list[Post], str | None]:
-    size = _page_size(request.GET.get("limit", ""))
-    for name in ("status", "channel", "community"):
-        history = _filter(history, name, request.GET.get(name, ""))
-    cursor = request.GET.get("cursor", "")
-    if cursor:
-        history = history.filter(pk__lt=_read_cursor(cursor))
-    found = list(history.order_by("-pk")[: size + 1])
-    if len(found) <= size:
+def _page(request: Request, query: Query, history: QuerySet[Post]) -> tuple[list[Post], str | None]:
+    """Return a page and the address of the one that follows it."""
+    if query.status:
+        history = history.filter(status=query.status)
+    if query.channel:
+        history = history.filter(channel=query.channel)
+    if query.community:
+        history = history.filter(community__slug=query.community)
+    if query.cursor:
+        history = history.filter(pk__lt=_read_cursor(query.cursor))
+    found = list(history.order_by("-pk")[: query.limit + 1])
+    if len(found) <= query.limit:
         return found, None
-    page = found[:size]
+    page = found[: query.limit]
     asked = request.GET.dict() | {"cursor": _cursor(page[-1].pk)}
     return page, f"{request.path}?{urlencode(asked)}"
-
-
-def _filter(history: Any, name: str, wanted: str) -> Any:
-    if not wanted:
-        return history
-    if name == "status" and wanted not in Status.values:
-        raise InvalidFields.of("status", f"is one of {', '.join(Status.values)}")
-    return history.filter(**{"community__slug" if name == "community" else name: wanted})
-
-
-def _page_size(text: str) -> int:
-    if not text:
-        return DEFAULT_PAGE
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) <= LARGEST_PAGE):
-        raise InvalidFields.of("limit", f"is a number from 1 to {LARGEST_PAGE}")
-    return int(text)
 
 
 def _cursor(post_id: UUID) -> str:

@@ -229,7 +229,7 @@ def demo_accounts() -> list[str]:
 
     names: dict[str, list[str]] = {}
     for person in PEOPLE:
-        names.setdefault(person.group or "Member", []).append(person.username)
+        names.setdefault(person.role or "Member", []).append(person.username)
     lines = [f"  {role:<12} {', '.join(members)}" for role, members in names.items()]
     return [f"Demo accounts, all with the password {PASSWORD}", *lines]
 

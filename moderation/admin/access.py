@@ -168,14 +168,11 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def _show_once(
         self, request: HttpRequest, key: ApiKey, text: str, *, replaces: ApiKey | None = None
     ) -> HttpResponse:
-        response = self._render(
+        return self._render(
             request,
             "key_shown.html",
             {"title": "Your new key", "key": key, "text": text, "replaces": replaces},
         )
-        # Neither the browser's history nor a proxy may keep what is shown once.
-        response["Cache-Control"] = "no-store"
-        return response
 
     def _render(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         return TemplateResponse(

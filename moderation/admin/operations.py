@@ -144,11 +144,9 @@ def file_view(request: HttpRequest, operation_id: object) -> FileResponse:
         file = open_export(operation_id=str(operation_id), user=staff(request.user))
     except NotFound as error:
         raise Http404 from error
-    response = FileResponse(
+    return FileResponse(
         file, as_attachment=True, filename="decisions.csv", content_type="text/csv; charset=utf-8"
     )
-    response["Cache-Control"] = "no-store"
-    return response
 
 
 def _listed(request: HttpRequest) -> dict[str, Any]:

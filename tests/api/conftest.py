@@ -75,8 +75,13 @@ def _logged_in(user):
 
 
 @pytest.fixture
-def bo(community):
-    return _logged_in(UserFactory.create(username="bo"))
+def bo_user(db):
+    return UserFactory.create(username="bo")
+
+
+@pytest.fixture
+def bo(bo_user, community):
+    return _logged_in(bo_user)
 
 
 @pytest.fixture

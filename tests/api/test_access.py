@@ -11,24 +11,25 @@ from tests.factories import CommunityFactory, PostFactory, make_key, site_author
 
 
 @pytest.fixture
-def held_post(bo, community):
-    author = site_author(bo.user, community)
+def held_post(bo_user, community):
+    author = site_author(bo_user, community)
     return PostFactory.create(author=author, visibility=Visibility.HELD, status="in_review")
 
 
+SESSIONS = {"anonymous": "anonymous", "author": "bo", "stranger": "cy", "moderator": "ada"}
+
+
 @pytest.fixture
-def callers(anonymous, bo, cy, ada, community):
-    other = CommunityFactory.create(slug="orchard")
-    everything = list(Scope.values)
-    return {
-        "anonymous": anonymous,
-        "author": bo,
-        "stranger": cy,
-        "moderator": ada,
-        "key": Api(make_key(community, everything)[1]),
-        "scopeless": Api(make_key(community, ["admin"])[1]),
-        "foreign": Api(make_key(other, everything)[1]),
-    }
+def caller_in(request, community):
+    """Make the caller of a role."""
+
+    def make(role):
+        if role in SESSIONS:
+            return request.getfixturevalue(SESSIONS[role])
+        owner = CommunityFactory.create(slug="orchard") if role == "foreign" else community
+        return Api(make_key(owner, ["admin"] if role == "scopeless" else list(Scope.values))[1])
+
+    return make
 
 
 def _address(route, post):
@@ -55,16 +56,16 @@ def _body(route, method, role):
 
 
 @pytest.mark.parametrize(("route", "method", "role", "status"), ROWS)
-def test_a_caller_gets_what_the_matrix_says(callers, held_post, route, method, role, status):
+def test_a_caller_gets_what_the_matrix_says(caller_in, held_post, route, method, role, status):
     address = _address(route, held_post)
     if (route, method) == ("posts", "GET") and role in ("key", "foreign"):
         address += f"?author={held_post.author.external_id}"
-    answer = callers[role].send(method, address, _body(route, method, role))
+    answer = caller_in(role).send(method, address, _body(route, method, role))
     assert answer.status_code == status, answer.content
 
 
-def test_a_key_of_another_tenant_lists_nothing_of_ours(callers, held_post):
-    answer = callers["foreign"].get(f"/api/v1/posts?author={held_post.author.external_id}")
+def test_a_key_of_another_tenant_lists_nothing_of_ours(caller_in, held_post):
+    answer = caller_in("foreign").get(f"/api/v1/posts?author={held_post.author.external_id}")
     assert answer.json() == {"results": [], "next": None}
 
 

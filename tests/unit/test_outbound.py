@@ -477,7 +477,7 @@ def test_more_bytes_than_allowed_are_refused(answer: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnot gzip at all",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"a" * 999)[:-9],
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"a" * 999, mtime=0)[:-9],
         b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 200_000,
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\n\r\n",
@@ -547,7 +547,7 @@ def test_a_request_does_not_follow_a_redirect(canary: HTTPServer) -> None:
 
 
 def test_gzip_sent_unasked_is_unpacked(canary: HTTPServer) -> None:
-    packed = gzip.compress(b"a" * 50_000)
+    packed = gzip.compress(b"a" * 50_000, mtime=0)
     canary.expect_request("/packed").respond_with_data(packed, headers={"Content-Encoding": "gzip"})
     with client_for(canary) as client:
         assert client.fetch(public_url(canary, "/packed"), **LIMITS).content == b"a" * 50_000

@@ -141,6 +141,10 @@ TIME_ZONE = "UTC"
 # --- Database -------------------------------------------------------------------------------------
 
 STATEMENT_TIMEOUT_MS = 30_000
+# Nobody idles in a transaction: a process that does so is frozen, and others wait for its rows.
+IDLE_TIMEOUT_MS = 10_000
+# Whoever waits longer for such a row gives its thread back, and is answered "try again".
+LOCK_TIMEOUT_MS = 5_000
 
 DATABASES = {
     "default": env.read_database(
@@ -164,7 +168,8 @@ DATABASES = {
             "connect_timeout": 5,
             "options": (
                 f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"
-                f" -c idle_in_transaction_session_timeout={STATEMENT_TIMEOUT_MS}"
+                f" -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
+                f" -c lock_timeout={LOCK_TIMEOUT_MS}"
             ),
         },
         pool={

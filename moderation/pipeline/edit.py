@@ -81,7 +81,7 @@ def delete_post(*, post_id: UUID, actor: Actor) -> None:
 
 def _lock_post(post_id: UUID) -> Post:
     post = (
-        Post.objects.select_for_update(of=("self",))
+        Post.objects.select_for_update(of=("self",), no_key=True)
         .select_related("community", "author")
         .filter(pk=post_id, deleted_at__isnull=True)
         .first()

@@ -88,11 +88,17 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
 
 
 def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
-    """Lock posts, then submissions, each in key order; keep what is still ours and current."""
+    """Lock posts, then submissions, each in key order; keep what is still ours and current.
+
+    No lock here is on a key: a worker that freezes now must not hold up the replies to these
+    posts or what their authors write next, whose rows point at them.
+    """
     post_ids = {item.screened.claim.post.pk for item in judged}
     posts = {
         post.pk: post
-        for post in Post.objects.select_for_update().filter(pk__in=post_ids).order_by("pk")
+        for post in Post.objects.select_for_update(no_key=True)
+        .filter(pk__in=post_ids)
+        .order_by("pk")
     }
     held = set(
         Submission.objects.select_for_update()
@@ -327,7 +333,9 @@ def set_standing(
     authors = Author.objects.filter(pk__in=ids)
     if only_from is not None:
         authors = authors.filter(standing=only_from)
-    locked = list(authors.select_for_update().order_by("pk").values_list("pk", flat=True))
+    locked = list(
+        authors.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
+    )
     Author.objects.filter(pk__in=locked).update(standing=standing)
 
 

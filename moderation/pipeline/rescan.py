@@ -74,7 +74,7 @@ def rescan_posts(
 @transaction.atomic
 def _send(post_ids: Sequence[UUID], selection: Selection, operation: str, actor: Actor) -> int:
     posts = list(
-        Post.objects.select_for_update(of=("self",))
+        Post.objects.select_for_update(of=("self",), no_key=True)
         .filter(pk__in=post_ids, deleted_at__isnull=True)
         .exclude(_has(state=SubmissionState.DUE))
         .exclude(_has(reason=Reason.RESCAN, created_at__gte=selection.asked_at))

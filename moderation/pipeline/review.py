@@ -180,7 +180,11 @@ def _must_in(moderator: User, permission: str, community_id: int) -> None:
 
 
 def _lock_post(post_id: UUID) -> Post:
-    return Post.objects.select_for_update(of=("self",)).select_related("author").get(pk=post_id)
+    return (
+        Post.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("author")
+        .get(pk=post_id)
+    )
 
 
 def _lock(review_id: int) -> tuple[Post, Review]:

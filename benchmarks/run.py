@@ -48,6 +48,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=default.connections)
     parser.add_argument("--bulk-connections", type=int, default=default.bulk_connections)
     parser.add_argument("--large", type=int, default=default.large, help="stored posts, growth")
+    parser.add_argument("--web-workers", type=int, default=Shape().web_workers)
     parser.add_argument("--web-threads", type=int, default=Shape().web_threads)
     parser.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="Gatehouse's environment"
@@ -79,7 +80,9 @@ def _bounds(options: argparse.Namespace) -> Bounds:
 
 def _shape(options: argparse.Namespace) -> Shape:
     settings = tuple(tuple(item.split("=", 1)) for item in options.set)
-    return Shape(web_threads=options.web_threads, settings=settings)
+    return Shape(
+        web_workers=options.web_workers, web_threads=options.web_threads, settings=settings
+    )
 
 
 def _facts(bench: Bench) -> Numbers:

@@ -216,6 +216,7 @@ class Shape:
     measured with; `--web-threads` and the like try others.
     """
 
+    web_workers: int = WEB_WORKERS
     web_threads: int = 8
     settings: tuple[tuple[str, str], ...] = ()
 
@@ -254,7 +255,8 @@ class Gatehouse(Stack):
     def start(self) -> None:
         lanes = "screen.high,screen,screen.low,media,deliver,rescan"
         self.launch(
-            "web", str(BIN / "granian"), "--interface", "wsgi", "--workers", str(WEB_WORKERS),
+            "web", str(BIN / "granian"), "--interface", "wsgi",
+            "--workers", str(self.shape.web_workers),
             "--blocking-threads", str(self.shape.web_threads), "--port", str(self.port), "--no-ws",
             "--log-level", "warning", "platform_site.wsgi:application",
             env=self._env(),
@@ -274,12 +276,14 @@ class Gatehouse(Stack):
     def _run(self, *argv: str) -> str:
         done = subprocess.run(
             [sys.executable, *argv],
-            check=True,
+            check=False,
             env=self._env(),
             cwd=BASE,
             capture_output=True,
             text=True,
         )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(argv)}: {done.stderr.strip()[-1_000:]}")
         return done.stdout
 
     def _env(self) -> dict[str, str]:

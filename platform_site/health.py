@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from redis import Redis, RedisError
 
 OK, NOT_OK = "ok", "unavailable"
-ANSWER_WITHIN_SECONDS = 0.9
+ANSWER_WITHIN_SECONDS = 0.8
 
 # A part that hangs holds a thread: few of them, and whoever finds none free reports the same.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="health")

@@ -6,6 +6,7 @@ worker that was frozen past its lease finds the token changed and its verdict re
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from moderation.conf import get_conf
 from moderation.models import Post, Submission
 from moderation.vocabulary import Lane, SubmissionState
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +110,19 @@ def renewing(claims: Sequence[Claim]) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        keeper.join()
+        # One that waits for the database is left to itself: late, it renews what is still ours.
+        keeper.join(timeout=1)
 
 
 def _renew_until(stop: threading.Event, token: UUID) -> None:
     conf = get_conf()
-    if stop.wait(conf.lease_renew_seconds):
-        return
-    try:
-        while True:
+    while not stop.wait(conf.lease_renew_seconds):
+        try:
             Submission.objects.filter(lease_token=token, state=SubmissionState.DUE).update(
                 lease_until=Now() + timedelta(seconds=conf.lease_seconds)
             )
-            if stop.wait(conf.lease_renew_seconds):
-                return
-    finally:
-        connection.close()
+        except DatabaseError as error:
+            # The lease outlives two missed renewals; if it ends, another worker takes over.
+            logger.warning("lease_not_renewed", extra={"error": type(error).__name__})
+        finally:
+            connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,10 @@ from moderation.pipeline import dispatch
 from moderation.pipeline.edit import edit_post
 from moderation.pipeline.enforce import enforce
 from moderation.pipeline.judge import judge
-from moderation.pipeline.lease import claim, claim_one_again, release
+from moderation.pipeline.lease import claim, claim_one_again, release, renewing
 from moderation.pipeline.screen import screen
 from moderation.vocabulary import Lane, Standing, Status, SubmissionState
+from tests.factories import CommunityFactory
 from tests.pipeline.helpers import CLIENT, HARMLESS, THREAT, drain_all, send
 
 HIGH = Lane.SCREEN_HIGH  # where new authors' posts wait
@@ -121,3 +123,14 @@ def test_sweep_names_the_lanes_that_wait(community, lane):
     send(community, HARMLESS)
     Submission.objects.update(lane=lane)
     assert dispatch.sweep() == {lane}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lease_is_kept_for_as_long_as_providers_take(settings):
+    settings.MODERATION = {"lease_seconds": 0.5, "lease_renew_seconds": 0.1}
+    send(CommunityFactory.create(), HARMLESS)
+    with renewing(claim(HIGH, 1)):
+        time.sleep(1.0)
+        assert claim_one_again(HIGH) == []
+    time.sleep(0.7)
+    assert len(claim_one_again(HIGH)) == 1

@@ -21,7 +21,7 @@ from moderation.api.bodies import (
     MAX_URL_CHARS,
 )
 from moderation.api.errors import CONTENT_TYPE, KINDS
-from moderation.conf import Conf
+from moderation.conf import get_conf
 from moderation.vocabulary import (
     Action,
     Category,
@@ -32,7 +32,7 @@ from moderation.vocabulary import (
     Visibility,
 )
 
-_LIMITS = Conf()
+_LIMITS = get_conf()
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -88,6 +88,8 @@ def test_a_bulk_request_above_the_burst_passes_when_the_bucket_is_full(keyed, li
         ("POST", f"{POSTS}/bulk", {"posts": [person()]}, 202),
         ("POST", f"{POSTS}/bulk", b"{", 400),
         ("POST", f"{POSTS}/bulk", {}, 400),
+        ("POST", f"{POSTS}/bulk", b" " * (5 * 1024 * 1024 + 1), 413),
+        ("POST", POSTS, b" " * (5 * 1024 * 1024 + 1), 413),
         ("PATCH", f"{POSTS}/7", {}, 404),
         ("DELETE", f"{POSTS}/7", None, 404),
         ("POST", "/api/v1/hint", {}, 400),

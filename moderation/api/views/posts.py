@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.core.exceptions import RequestDataTooBig
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
@@ -98,7 +99,7 @@ class SubmitPosts(ApiView):
 def _read_and_spend(request: Request, caller: Caller) -> list[NewPost | ModerationError]:
     try:
         posts = read_new_posts(request, caller)
-    except (InvalidFields, APIException):
+    except (InvalidFields, APIException, RequestDataTooBig):
         spend(request, caller.bucket())
         raise
     spend(request, caller.bucket(), tokens=len(posts))

@@ -215,3 +215,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 @admin.register(Group)
 class RoleAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Roles. `moderation.roles` makes the three that Gatehouse comes with."""
+
+    filter_horizontal = ()

@@ -69,6 +69,12 @@ class Operation:
         return self.state in states.READY_STATES or self.cancelled
 
     @property
+    def days(self) -> str:
+        """Return the first and the last day that it is about; `until` itself is not."""
+        since, until = (datetime.fromisoformat(self.facts[name]) for name in ("since", "until"))
+        return f"{since.date()} to {(until - timedelta(microseconds=1)).date()}"
+
+    @property
     def percent(self) -> int:
         if self.state == states.SUCCESS:
             return 100

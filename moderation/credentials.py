@@ -61,10 +61,12 @@ def issue_key(
 
 
 def rotate_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
-    """Issue a successor with the same rights; the old key works for `overlap` longer."""
+    """Issue a successor with the same rights; the old key works for `overlap` at the most."""
     owner = key.owner
     successor = issue_key(owner=owner, scopes=key.scopes, name=key.name, expires_at=key.expires_at)
-    ApiKey.objects.filter(pk=key.pk).update(expires_at=Now() + overlap)
+    ends = Now() + overlap
+    sooner = Q(expires_at__isnull=True) | Q(expires_at__gt=ends)
+    ApiKey.objects.filter(sooner, pk=key.pk).update(expires_at=ends)
     return successor
 
 

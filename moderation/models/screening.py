@@ -164,9 +164,12 @@ class BankedHash(models.Model):
         verbose_name_plural = "banked hashes"
         constraints = [
             models.UniqueConstraint(
-                fields=["perceptual_hash", "community"],
-                nulls_distinct=False,
-                name="banked_hash_once_a_community",
+                fields=["perceptual_hash", "community"], name="banked_hash_once_a_community"
+            ),
+            models.UniqueConstraint(
+                fields=["perceptual_hash"],
+                condition=Q(community__isnull=True),
+                name="banked_hash_once_for_all",
             ),
             models.CheckConstraint(
                 name="banked_hash_distance_fits", condition=Q(max_distance__lte=128)

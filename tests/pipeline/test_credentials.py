@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from moderation.credentials import find_key, forget_keys, issue_key, revoke_key, rotate_key
 from moderation.errors import InvalidSubmission
@@ -76,3 +77,11 @@ def test_command_names_what_is_wrong(community):
         call_command("apikey", "create", "--community", "nowhere")
     with pytest.raises(CommandError, match="Scopes are among"):
         call_command("apikey", "create", "--community", community.slug, "--scopes", "fly")
+
+
+def test_rotation_never_lengthens_a_key(community):
+    soon = timezone.now() + timedelta(minutes=5)
+    row, _ = issue_key(owner=community, scopes=[Scope.READ], expires_at=soon)
+    rotate_key(row, overlap=timedelta(days=1))
+    row.refresh_from_db()
+    assert row.expires_at == soon

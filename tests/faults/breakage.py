@@ -13,6 +13,7 @@ from tests.faults.stack import Part, Stack
 
 # A worker is frozen for longer than its lease runs without being renewed.
 BEYOND_LEASE_SECONDS = 14.0
+WEB_FROZEN_SECONDS = 5.0
 BROKER_FROZEN_SECONDS = (2.0, 6.0)
 # The same part is left alone for so long after it was started, or it would never work at all.
 SETTLE_SECONDS = 2.0
@@ -35,9 +36,12 @@ class Saboteur:
         return {
             "worker killed": lambda: self._kill(self.stack.workers),
             "pool child killed": lambda: self._kill_child(self.stack.workers),
-            "worker frozen past its lease": self._freeze_worker,
+            "worker frozen past its lease": lambda: self._freeze(
+                self.stack.workers, "worker", BEYOND_LEASE_SECONDS
+            ),
             "web killed": lambda: self._kill(self.stack.webs),
             "web child killed": lambda: self._kill_child(self.stack.webs),
+            "web frozen": lambda: self._freeze(self.stack.webs, "web", WEB_FROZEN_SECONDS),
             "sweeper killed": lambda: self._kill(self.stack.sweepers),
             "broker killed": self._kill_broker,
             "broker flushed": self._flush_broker,
@@ -101,19 +105,18 @@ class Saboteur:
         part = self._pick(parts)
         return part is not None and part.kill_child(self.chance)
 
-    def _freeze_worker(self) -> bool:
-        if any(worker.is_frozen for worker in self.stack.workers):
+    def _freeze(self, parts: Sequence[Part], role: str, seconds: float) -> bool:
+        """Stop one of several, never the last one that works."""
+        part = None if any(part.is_frozen for part in parts) else self._pick(parts)
+        if part is None:
             return False
-        worker = self._pick(self.stack.workers)
-        if worker is None:
-            return False
-        worker.freeze()
+        part.freeze()
 
         def thaw() -> None:
-            worker.thaw()
-            self._tell("worker thawed")
+            part.thaw()
+            self._tell(f"{role} thawed")
 
-        self._after(BEYOND_LEASE_SECONDS, thaw)
+        self._after(seconds, thaw)
         return True
 
     def _kill_broker(self) -> bool:

@@ -157,6 +157,10 @@ class Redis:
         except redis.RedisError:
             return False
 
+    def forget(self) -> None:
+        """Remove what a dead server had kept."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def flush(self) -> None:
         with self._client() as client:
             client.flushall()

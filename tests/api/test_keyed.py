@@ -1,6 +1,8 @@
 """A request with a key takes the short way, and loses nothing that it needs."""
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import AsyncClient, Client
 
 from moderation.api.views import posts
@@ -70,3 +72,5 @@ async def test_it_is_the_same_under_an_asynchronous_server(key):
     assert read.json()["body"] == "The tomatoes are finally ripe."
     page = await client.get("/accounts/login/")
     assert page.status_code == 200
+    # The views ran in a thread of their own, whose connection nobody else would close.
+    await sync_to_async(connections.close_all)()

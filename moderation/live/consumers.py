@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -77,6 +78,11 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """Pass a hint on if, at this moment, its receiver may have it."""
         if await self.still_welcome():
             await self.forward(event)
+
+    async def send_json(self, content: Any, close: bool = False) -> None:
+        # Whoever has gone meanwhile is told nothing more; that is no error of ours.
+        with suppress(OSError):
+            await super().send_json(content, close=close)
 
     # What each kind of watcher answers
 

@@ -11,7 +11,33 @@
 
   // --- Live: hints say that something changed; the page reads it again -------------------------
 
-  const refresh = (element) => htmx.trigger(element, "gh:refresh");
+  // Posts that are being read, and whether they changed again meanwhile.
+  const reading = new Map();
+
+  const read = async (id, request) => {
+    if (reading.has(id)) {
+      reading.set(id, true);
+      return;
+    }
+    try {
+      do {
+        reading.set(id, false);
+        await Promise.all(request());
+      } while (reading.get(id));
+    } catch {
+      // No answer: the next hint, or the slow look of a card that waits, tries again.
+    } finally {
+      reading.delete(id);
+    }
+  };
+
+  const get = (address, target, swap) =>
+    htmx.ajax("GET", address, { source: swap === "outerHTML" ? target : null, target, swap });
+
+  const refresh = (id) =>
+    read(id, () =>
+      [...byPost(id)].map((element) => get(element.getAttribute("hx-get"), element, "outerHTML")),
+    );
 
   const takeAway = (element) => {
     const place = element.closest("[data-live]");
@@ -35,15 +61,16 @@
     announce(note.textContent);
   };
 
-  const append = (id) => {
+  const append = async (id) => {
     const list = document.getElementById("replies");
     if (!list || !("last" in list.dataset) || byPost(id).length) return;
-    htmx
-      .ajax("GET", `/p/${id}/card/`, { target: list, swap: "beforeend" })
-      .then(() => {
-        byPost(id).forEach((element) => element.classList.add("is-new"));
-        if (byPost(id).length) announce("A new reply has arrived.");
-      });
+    await read(id, () =>
+      byPost(id).length
+        ? [...byPost(id)].map((element) => get(element.getAttribute("hx-get"), element, "outerHTML"))
+        : [get(`/p/${id}/card/`, list, "beforeend")],
+    );
+    byPost(id).forEach((element) => element.classList.add("is-new"));
+    if (byPost(id).length) announce("A new reply has arrived.");
   };
 
   const isCurrent = (element, line) =>
@@ -55,7 +82,7 @@
     const lines = new Map((message.posts || []).map((line) => [line.post, line]));
     place.querySelectorAll("[data-post]").forEach((element) => {
       const line = lines.get(element.dataset.post);
-      if (line ? !isCurrent(element, line) : message.complete) refresh(element);
+      if (line ? !isCurrent(element, line) : message.complete) refresh(element.dataset.post);
     });
     if (place.dataset.live !== "topic") return;
     const shown = [...place.querySelectorAll("#replies [data-post]")];
@@ -69,7 +96,7 @@
     if (message.kind === "post.gone" || message.kind === "post.deleted") {
       elements.forEach(takeAway);
     } else if (elements.length) {
-      elements.forEach(refresh);
+      refresh(message.post);
     } else if (place.dataset.live === "topic") {
       append(message.post);
     }

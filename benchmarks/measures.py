@@ -100,26 +100,29 @@ def warm_up(stack: Stack, bench: Bench) -> None:
 
 def leg(stack: Stack, bench: Bench) -> Numbers:
     """One post a request, every connection always busy."""
-    flow, result = burst(stack, connections=bench.bounds.connections, seconds=bench.bounds.seconds)
-    return _leg_numbers(flow, result)
+    return _busy(stack, connections=bench.bounds.connections, seconds=bench.bounds.seconds)
 
 
 def bulk_leg(stack: Gatehouse, bench: Bench) -> Numbers:
-    flow, result = burst(
+    return _busy(
         stack,
         connections=bench.bounds.bulk_connections,
         seconds=bench.bounds.seconds,
         path=stack.bulk_path,
         per_request=bench.bounds.per_bulk,
     )
-    return _leg_numbers(flow, result)
 
 
-def _leg_numbers(flow: Flow, result: Numbers) -> Numbers:
+def _busy(stack: Stack, **given: Any) -> Numbers:
+    before = stack.cpu()
+    flow, result = burst(stack, **given)
+    used = sum(seconds - before.get(pid, 0.0) for pid, seconds in stack.cpu().items())
     return {
         "posts": flow.posts,
         "accepted_per_second": flow.accepted_per_second,
         "decided_per_second": flow.decided_per_second,
+        # Says more than a rate does on a machine that others use too.
+        "cpu_ms_per_post": used * 1000 / flow.posts,
         "request_ms": percentiles(result["latencies"]),
     }
 
@@ -159,7 +162,8 @@ def _by_turns(
                 f"{name} {number}: Gatehouse {a['decided_per_second']:.0f}/s decided "
                 f"({a['accepted_per_second']:.0f}/s accepted), peer "
                 f"{b['decided_per_second']:.0f}/s ({b['accepted_per_second']:.0f}/s): "
-                f"ratio {ratio:.2f}"
+                f"ratio {ratio:.2f}; CPU {a['cpu_ms_per_post']:.2f} and "
+                f"{b['cpu_ms_per_post']:.2f} ms/post"
             )
     finally:
         ours.remove()
@@ -173,6 +177,14 @@ def _by_turns(
         },
         "gatehouse_accepted": spread([one["gatehouse"]["accepted_per_second"] for one in rounds]),
         "naive_accepted": spread([one["naive"]["accepted_per_second"] for one in rounds]),
+        "gatehouse_cpu": spread([one["gatehouse"]["cpu_ms_per_post"] for one in rounds]),
+        "naive_cpu": spread([one["naive"]["cpu_ms_per_post"] for one in rounds]),
+        "cpu_ratio": spread(
+            [
+                one["naive"]["cpu_ms_per_post"] / one["gatehouse"]["cpu_ms_per_post"]
+                for one in rounds
+            ]
+        ),
     }
 
 

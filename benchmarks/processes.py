@@ -41,7 +41,7 @@ class Program:
         code = self._process.poll()
         if code is not None:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise RuntimeError(f"{self._process.args} ended with {code}:\n{tail}")
+            raise RuntimeError(f"{self.log.stem} ended with {code}:\n{tail}")
 
     def ask_to_stop(self) -> None:
         if self._process.poll() is None:
@@ -112,14 +112,18 @@ def _parent_of(entry: Path) -> int | None:
         return None
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used; 0.0 for one that is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def pss_megabytes(pid: int) -> float:
     """Return a process's proportional share of memory: what it shares is counted once in all."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     return 0.0
-
-
-def name_of(pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return words.strip()[:60]

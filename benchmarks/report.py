@@ -46,6 +46,12 @@ def _rates(what: str, found: Numbers) -> list[Row]:
             _spread(found["naive_accepted"]),
             "",
         ),
+        (
+            f"{what}: CPU, ms/post",
+            _spread(found["gatehouse_cpu"], digits=2),
+            _spread(found["naive_cpu"], digits=2),
+            _spread(found["cpu_ratio"], digits=2),
+        ),
     ]
 
 

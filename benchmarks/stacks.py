@@ -22,7 +22,14 @@ from urllib.parse import urlsplit
 import psycopg
 
 from benchmarks.database import PREFIX, Services, connect, drop_database, make_database, remove_keys
-from benchmarks.processes import Program, free_port, stop, wait_for_port
+from benchmarks.processes import (
+    Program,
+    cpu_seconds,
+    free_port,
+    stop,
+    tree,
+    wait_for_port,
+)
 
 BASE = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -90,6 +97,18 @@ class Stack(ABC):
     @property
     def pids(self) -> dict[str, int]:
         return {program.log.stem: program.pid for program in self._programs}
+
+    def cpu(self) -> dict[int, float]:
+        """Return the processor time of each process of the product, its database sessions
+        included where the server runs on this machine.
+        """
+        with self.connect() as database:
+            sessions = database.execute(
+                "SELECT pid FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            ).fetchall()
+        own = [pid for program in self._programs for pid in tree(program.pid)]
+        return {pid: cpu_seconds(pid) for pid in [*own, *(row[0] for row in sessions)]}
 
     def plan(self, **given: Any) -> dict[str, Any]:
         """Return a plan for the load driver, one post a request unless it says otherwise."""

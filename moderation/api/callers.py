@@ -135,7 +135,10 @@ class SiteCaller:
     def community(self, slug: str) -> Community:
         if not slug:
             raise InvalidFields.of("community", "Name the community to post in.")
-        return queries.get_community(slug)
+        community = queries.get_community(slug)
+        if not community.open_to_site_users:
+            raise NotFound(f"There is no community {slug!r} for users of this site.")
+        return community
 
     def posts(self) -> QuerySet[Post]:
         return queries.posts_for(self.user)

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('image_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='hold', max_length=20)),
                 ('gif_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='hold', max_length=20)),
                 ('video_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='hold', max_length=20)),
+                ('open_to_site_users', models.BooleanField(default=False)),
                 ('words_version', models.PositiveIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],

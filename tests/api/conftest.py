@@ -53,7 +53,7 @@ def limits(settings):
 
 @pytest.fixture
 def community(db):
-    return CommunityFactory.create(slug="garden")
+    return CommunityFactory.create(slug="garden", open_to_site_users=True)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import pytest
 from django.urls import URLPattern, get_resolver, reverse
 from rest_framework.views import APIView
 
+from moderation.models import Post
 from moderation.vocabulary import Scope, Visibility
 from tests.api.access_matrix import MATRIX, ROLES, ROWS
 from tests.api.conftest import Api
@@ -95,3 +96,14 @@ def test_every_address_has_its_rows():
 
 def test_every_row_speaks_of_every_role():
     assert all(len(row) == len(ROLES) for rows in MATRIX.values() for row in rows.values())
+
+
+def test_a_site_user_cannot_write_into_a_clients_community(bo):
+    closed = CommunityFactory.create(slug="a-clients-own")
+    answer = bo.post(
+        "/api/v1/posts",
+        {"text": "Hello", "community": closed.slug},
+        content_type="application/json",
+    )
+    assert answer.status_code == 404
+    assert not Post.objects.exists()

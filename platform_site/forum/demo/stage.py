@@ -64,7 +64,12 @@ def _community() -> Community:
     )
     community, _ = Community.objects.get_or_create(
         slug="demo",
-        defaults={"organisation": organisation, "name": "Elm Street", "language": "en"},
+        defaults={
+            "organisation": organisation,
+            "name": "Elm Street",
+            "language": "en",
+            "open_to_site_users": True,
+        },
     )
     if community.policy is None:
         community.policy, _ = PolicyRevision.objects.get_or_create(

@@ -235,7 +235,14 @@ def _matched_words(seen: Seen, verdict: VerdictRecord) -> tuple[str, ...]:
         words = " ".join(text[start:end].split()).strip(".,;:!? ")
         if words:
             found[words[:MOST_WORD_CHARS]] = None
-    return tuple(found)[:MOST_WORDS]
+    # A word that stands in a longer match says nothing more.
+    lowered = [word.casefold() for word in found]
+    telling = [
+        word
+        for word in found
+        if not any(word.casefold() in other and word.casefold() != other for other in lowered)
+    ]
+    return tuple(telling)[:MOST_WORDS]
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

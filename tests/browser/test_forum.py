@@ -55,6 +55,7 @@ def test_a_threat_is_taken_down_before_its_authors_eyes(
     took = time.monotonic() - began
     expect(story).to_contain_text("What led there")
     expect(story).to_contain_text("Decided by: the automatic check")
+    expect(page.get_by_role("button", name="Post reply")).to_be_hidden()
     photograph(page, "threat-taken-down")
     assert took < SOON_MS / 1000
 

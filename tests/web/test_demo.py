@@ -11,6 +11,7 @@ from PIL import Image
 from moderation import queries
 from moderation.media.pdq import hamming, pdq_hash
 from moderation.models import AuditEvent, Community, CommunityWord, Post, Review
+from moderation.providers import registry
 from moderation.vocabulary import Action, ReviewState, Status, Visibility, WordAction
 from platform_site.forum.demo import PASSWORD, script
 from platform_site.forum.demo.pictures import draw
@@ -19,6 +20,8 @@ from platform_site.forum.models import Board
 
 @pytest.fixture
 def demo(db):
+    # The bank of pictures is read every few seconds only; another test may just have read its own.
+    registry.providers.cache_clear()
     call_command("seed_demo", verbosity=0)
     return Community.objects.get(slug="demo")
 

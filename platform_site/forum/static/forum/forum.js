@@ -119,6 +119,10 @@
   const said = new Map();
   const remember = (element) => said.set(element.dataset.post, element.dataset.label);
   document.addEventListener("htmx:afterSwap", () => {
+    const topic = document.querySelector("[data-topic] > [data-post]");
+    const box = document.querySelector(".reply-box");
+    // Nobody can reply to what is not published; it comes back with its topic.
+    if (topic && box) box.hidden = topic.dataset.visibility === "hidden";
     document.querySelectorAll("[data-own]").forEach((element) => {
       const { post, label } = element.dataset;
       if (said.has(post) && said.get(post) !== label) announce(`Your post: ${label}.`);

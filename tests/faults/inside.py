@@ -20,6 +20,7 @@ import django
 django.setup()
 
 from django.core.management import call_command  # noqa: E402 - only once the site is set up
+from django.db import transaction  # noqa: E402
 from django.db.models import Count, F  # noqa: E402
 
 from moderation.conf import get_conf  # noqa: E402
@@ -33,7 +34,7 @@ from moderation.models import (  # noqa: E402
     VerdictRecord,
 )
 from moderation.pipeline.enforce import enforce  # noqa: E402
-from moderation.pipeline.judge import judge  # noqa: E402
+from moderation.pipeline.judge import Judged, judge  # noqa: E402
 from moderation.pipeline.lease import claim, renewing  # noqa: E402
 from moderation.pipeline.screen import screen  # noqa: E402
 from moderation.pipeline.seal import verify_record  # noqa: E402
@@ -199,21 +200,39 @@ def _numbers() -> dict[str, Any]:
     }
 
 
-def play_zombie(limit: str) -> dict[str, Any]:
-    """Claim, screen and judge like any worker; freeze right before the verdict is enforced."""
-    claims = claim(Lane.SCREEN_HIGH, int(limit))
+def freeze_before_enforcing(limit: str) -> dict[str, Any]:
+    """Claim, screen and judge like any worker; freeze right before the verdicts are enforced."""
+    judged = _judge_claims(int(limit))
+    _freeze(len(judged))
+    return {"tried": len(judged), "effective": len(enforce(judged))}
+
+
+def freeze_while_enforcing(limit: str) -> dict[str, Any]:
+    """The same, but freeze with every row written and locked, right before the commit."""
+    judged = _judge_claims(int(limit))
+    with transaction.atomic():
+        effective = len(enforce(judged))
+        _freeze(len(judged))
+    return {"tried": len(judged), "effective": effective}
+
+
+def _judge_claims(limit: int) -> list[Judged]:
+    claims = claim(Lane.SCREEN_HIGH, limit)
     with renewing(claims):
-        judged = judge(screen(claims))
-    sys.stdout.write(f"{json.dumps({'frozen': len(judged)})}\n")
+        return judge(screen(claims))
+
+
+def _freeze(count: int) -> None:
+    sys.stdout.write(f"{json.dumps({'frozen': count})}\n")
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGSTOP)
-    return {"tried": len(judged), "effective": len(enforce(judged))}
 
 
 ACTS: dict[str, Callable[..., dict[str, Any]]] = {
     "prepare": prepare,
     "judge_outcome": judge_outcome,
-    "play_zombie": play_zombie,
+    "freeze_before_enforcing": freeze_before_enforcing,
+    "freeze_while_enforcing": freeze_while_enforcing,
 }
 
 

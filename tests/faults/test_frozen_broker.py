@@ -9,6 +9,7 @@ from tests.faults import processes, report
 from tests.faults.load import Clients, percentile, write_letters
 from tests.faults.stack import running_stack
 
+# Long enough for the five seconds' pause between two tries to pass several times.
 FROZEN_SECONDS = 20.0
 POSTS_A_SECOND = 20
 SLOWEST_P99_SECONDS = 0.5

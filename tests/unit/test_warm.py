@@ -4,7 +4,7 @@ import pytest
 
 from moderation.providers import registry
 from moderation.vocabulary import Part
-from platform_site.warm import load_text_models
+from platform_site.warm import FIRST_TEXTS, load_text_models
 
 
 class Provider:
@@ -23,7 +23,7 @@ class Provider:
 @pytest.mark.parametrize(
     ("provider", "asked"),
     [
-        (Provider(), ["hello"]),
+        (Provider(), list(FIRST_TEXTS)),
         (Provider(is_local=False), []),
         (Provider(parts=(Part.IMAGE,)), []),
         (Provider(available=False), []),

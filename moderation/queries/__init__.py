@@ -1,0 +1,60 @@
+"""Who may see what, and what waits. Reads only; every surface asks here."""
+
+from moderation.queries.clock import database_now
+from moderation.queries.communities import (
+    RulesInForce,
+    community_matcher,
+    forget_everything,
+    get_community,
+    is_holding_for_overload,
+    oldest_due_seconds,
+    policy_of,
+    rules_in_force,
+)
+from moderation.queries.memory import ShortMemory
+from moderation.queries.people import (
+    AnyUser,
+    communities_moderated_by,
+    moderates,
+)
+from moderation.queries.posts import (
+    current_media,
+    enforced_on,
+    explanations_of,
+    get_media_for,
+    get_post_for,
+    media_of,
+    own_posts,
+    posts_for,
+    posts_of,
+    public_posts,
+)
+from moderation.queries.reviews import evidence_for, review_queue
+
+__all__ = [
+    "AnyUser",
+    "RulesInForce",
+    "ShortMemory",
+    "communities_moderated_by",
+    "community_matcher",
+    "current_media",
+    "database_now",
+    "enforced_on",
+    "evidence_for",
+    "explanations_of",
+    "forget_everything",
+    "get_community",
+    "get_media_for",
+    "get_post_for",
+    "is_holding_for_overload",
+    "media_of",
+    "moderates",
+    "oldest_due_seconds",
+    "own_posts",
+    "policy_of",
+    "posts_for",
+    "posts_of",
+    "public_posts",
+    "review_queue",
+    "rules_in_force",
+]

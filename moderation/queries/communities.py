@@ -1,0 +1,99 @@
+"""A community's rules as they are now, and whether its verdicts keep up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db.models import Min
+
+from moderation.errors import NotFound
+from moderation.models import Community, CommunityWord, PolicyRevision, Submission
+from moderation.policy.document import DEFAULT_DOCUMENT, Policy, parse_policy
+from moderation.queries.clock import database_now
+from moderation.queries.memory import ShortMemory
+from moderation.text.matcher import WordMatcher
+from moderation.vocabulary import SubmissionState, WordAction
+
+_load: ShortMemory[float] = ShortMemory()
+_words: ShortMemory[WordMatcher[WordAction] | None] = ShortMemory(seconds=3600)
+_communities: ShortMemory[Community] = ShortMemory()
+
+
+@lru_cache(maxsize=1024)
+def policy_of(policy_id: int | None) -> Policy:
+    """Return a policy revision's rules; revisions never change, so they are kept for good."""
+    if policy_id is None:
+        return parse_policy(DEFAULT_DOCUMENT)
+    return PolicyRevision.objects.get(pk=policy_id).parsed()
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """What screening must know of a community; `language` is "" when it expects none."""
+
+    policy_id: int | None
+    language: str
+
+
+def rules_in_force(community_ids: Collection[int]) -> dict[int, RulesInForce]:
+    """Return each community's rules as they are now."""
+    rows = Community.objects.filter(pk__in=community_ids)
+    return {
+        pk: RulesInForce(policy_id, language)
+        for pk, policy_id, language in rows.values_list("pk", "policy_id", "language")
+    }
+
+
+def get_community(slug: str) -> Community:
+    """Raises `NotFound`. May be up to a second old."""
+
+    def read() -> Community:
+        community = Community.objects.filter(slug=slug).first()
+        if community is None:
+            raise NotFound(f"There is no community {slug!r}.")
+        return community
+
+    return _communities.get(slug, read)
+
+
+def community_matcher(community: Community) -> WordMatcher[WordAction] | None:
+    """Return the matcher of a community's own words (payload: `WordAction`), None without any."""
+
+    def read() -> WordMatcher[WordAction] | None:
+        words = list(CommunityWord.objects.filter(community_id=community.pk))
+        if not words:
+            return None
+        return WordMatcher.build([(word.term, WordAction(word.action)) for word in words])
+
+    return _words.get((community.pk, community.words_version), read)
+
+
+def oldest_due_seconds() -> float:
+    """Return the age of the oldest submission that waits for its verdict, 0.0 when none does."""
+
+    def read() -> float:
+        oldest = Submission.objects.filter(state=SubmissionState.DUE).aggregate(
+            at=Min("created_at")
+        )["at"]
+        return (database_now() - oldest).total_seconds() if oldest else 0.0
+
+    return _load.get("oldest", read)
+
+
+def is_holding_for_overload(community: Community) -> bool:
+    """Whether new posts wait for their verdict because verdicts come too late."""
+    policy = policy_of(community.policy_id)
+    return (
+        policy.overload_then == "hold"
+        and policy.overload_seconds is not None
+        and oldest_due_seconds() > policy.overload_seconds
+    )
+
+
+def forget_everything() -> None:
+    """Drop what this process remembers; for tests and for commands that change rows wholesale."""
+    for memory in (_load, _words, _communities):
+        memory.clear()
+    policy_of.cache_clear()

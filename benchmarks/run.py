@@ -19,7 +19,7 @@ from pathlib import Path
 import redis
 
 from benchmarks import report
-from benchmarks.database import Services, connect
+from benchmarks.database import PREFIX, Services, connect
 from benchmarks.measures import MEASURES, Bench, Bounds, Numbers
 from benchmarks.stacks import BASE, Shape
 
@@ -29,6 +29,16 @@ RESULTS = BASE / "benchmarks" / "results"
 def main() -> int:
     options = _parse()
     bench = Bench(_services(options), _bounds(options), _shape(options), _say)
+    with connect(bench.services.postgres) as lock:
+        # Two runs at once would measure each other, and share names.
+        if lock.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [PREFIX]).fetchone() != (
+            True,
+        ):
+            sys.exit("Another run of the benchmark uses this server.")
+        return _run(bench, options)
+
+
+def _run(bench: Bench, options: argparse.Namespace) -> int:
     wanted = options.only.split(",") if options.only else list(MEASURES)
     results: Numbers = {"facts": _facts(bench)}
     for name in wanted:

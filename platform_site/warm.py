@@ -10,7 +10,6 @@ from moderation.providers import registry
 from moderation.providers.base import TextPart
 from moderation.vocabulary import Part
 
-
 # The second sentence is German: it makes a provider load what tells languages apart, which took
 # 0.5 to 1.5 s of the first post that needed it.
 FIRST_TEXTS = ("hello", "Das Wetter ist heute wirklich schön draußen")

@@ -2,15 +2,15 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import moderation.identifiers
-import moderation.models.communities
-import moderation.models.posts
 from django.conf import settings
 from django.db import migrations, models
 
+import moderation.identifiers
+import moderation.models.communities
+import moderation.models.posts
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,577 +19,1676 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='AuditSeal',
+            name="AuditSeal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveBigIntegerField(unique=True)),
-                ('event_ids', models.JSONField()),
-                ('event_count', models.PositiveIntegerField()),
-                ('first_id', models.PositiveBigIntegerField()),
-                ('last_id', models.PositiveBigIntegerField(db_index=True)),
-                ('previous_digest', models.CharField(blank=True, default='', max_length=64)),
-                ('digest', models.CharField(max_length=64)),
-                ('sealed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveBigIntegerField(unique=True)),
+                ("event_ids", models.JSONField()),
+                ("event_count", models.PositiveIntegerField()),
+                ("first_id", models.PositiveBigIntegerField()),
+                ("last_id", models.PositiveBigIntegerField(db_index=True)),
+                ("previous_digest", models.CharField(blank=True, default="", max_length=64)),
+                ("digest", models.CharField(max_length=64)),
+                (
+                    "sealed_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Community',
+            name="Community",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('language', models.CharField(blank=True, default='', max_length=8)),
-                ('text_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='publish_then_verify', max_length=20)),
-                ('image_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='hold', max_length=20)),
-                ('gif_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='hold', max_length=20)),
-                ('video_mode', models.CharField(choices=[('publish_then_verify', 'Publish at once, verify behind'), ('hold', 'Hold until judged'), ('hold_if_risky', 'Hold when the author is new or was rejected')], default='hold', max_length=20)),
-                ('open_to_site_users', models.BooleanField(default=False)),
-                ('words_version', models.PositiveIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("language", models.CharField(blank=True, default="", max_length=8)),
+                (
+                    "text_mode",
+                    models.CharField(
+                        choices=[
+                            ("publish_then_verify", "Publish at once, verify behind"),
+                            ("hold", "Hold until judged"),
+                            ("hold_if_risky", "Hold when the author is new or was rejected"),
+                        ],
+                        default="publish_then_verify",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "image_mode",
+                    models.CharField(
+                        choices=[
+                            ("publish_then_verify", "Publish at once, verify behind"),
+                            ("hold", "Hold until judged"),
+                            ("hold_if_risky", "Hold when the author is new or was rejected"),
+                        ],
+                        default="hold",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "gif_mode",
+                    models.CharField(
+                        choices=[
+                            ("publish_then_verify", "Publish at once, verify behind"),
+                            ("hold", "Hold until judged"),
+                            ("hold_if_risky", "Hold when the author is new or was rejected"),
+                        ],
+                        default="hold",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "video_mode",
+                    models.CharField(
+                        choices=[
+                            ("publish_then_verify", "Publish at once, verify behind"),
+                            ("hold", "Hold until judged"),
+                            ("hold_if_risky", "Hold when the author is new or was rejected"),
+                        ],
+                        default="hold",
+                        max_length=20,
+                    ),
+                ),
+                ("open_to_site_users", models.BooleanField(default=False)),
+                ("words_version", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'communities',
+                "verbose_name_plural": "communities",
             },
         ),
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('client_id', models.CharField(default=moderation.models.communities.new_client_id, editable=False, max_length=40, unique=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "client_id",
+                    models.CharField(
+                        default=moderation.models.communities.new_client_id,
+                        editable=False,
+                        max_length=40,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40)),
-                ('subject_kind', models.CharField(max_length=20)),
-                ('subject_id', models.CharField(max_length=40)),
-                ('sequence', models.PositiveIntegerField()),
-                ('community_id', models.PositiveBigIntegerField(null=True)),
-                ('revision', models.PositiveIntegerField(null=True)),
-                ('actor_kind', models.CharField(choices=[('author', 'Author'), ('moderator', 'Moderator'), ('api_key', 'API client'), ('machine', 'Policy and providers'), ('system', 'Gatehouse')], max_length=10)),
-                ('actor_id', models.CharField(blank=True, default='', max_length=60)),
-                ('facts', models.JSONField(default=dict)),
-                ('sealed', models.TextField(blank=True, default='')),
-                ('happened_at', models.DateTimeField()),
-                ('previous_digest', models.CharField(blank=True, default='', max_length=64)),
-                ('digest', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                ("subject_kind", models.CharField(max_length=20)),
+                ("subject_id", models.CharField(max_length=40)),
+                ("sequence", models.PositiveIntegerField()),
+                ("community_id", models.PositiveBigIntegerField(null=True)),
+                ("revision", models.PositiveIntegerField(null=True)),
+                (
+                    "actor_kind",
+                    models.CharField(
+                        choices=[
+                            ("author", "Author"),
+                            ("moderator", "Moderator"),
+                            ("api_key", "API client"),
+                            ("machine", "Policy and providers"),
+                            ("system", "Gatehouse"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("actor_id", models.CharField(blank=True, default="", max_length=60)),
+                ("facts", models.JSONField(default=dict)),
+                ("sealed", models.TextField(blank=True, default="")),
+                ("happened_at", models.DateTimeField()),
+                ("previous_digest", models.CharField(blank=True, default="", max_length=64)),
+                ("digest", models.CharField(max_length=64)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('actor_kind__in', ['author', 'moderator', 'api_key', 'machine', 'system'])), name='audit_event_actor_kind_known'), models.UniqueConstraint(fields=('subject_id', 'subject_kind', 'sequence'), name='audit_sequence_is_dense'), models.CheckConstraint(condition=models.Q(('sequence__gte', 1)), name='audit_sequence_starts_at_one')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "actor_kind__in",
+                                ["author", "moderator", "api_key", "machine", "system"],
+                            )
+                        ),
+                        name="audit_event_actor_kind_known",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("subject_id", "subject_kind", "sequence"),
+                        name="audit_sequence_is_dense",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("sequence__gte", 1)),
+                        name="audit_sequence_starts_at_one",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Author',
+            name="Author",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=200)),
-                ('name', models.CharField(blank=True, default='', max_length=200)),
-                ('standing', models.CharField(choices=[('watched', 'Recently rejected'), ('new', 'New'), ('known', 'Known'), ('trusted', 'Trusted')], default='new', max_length=10)),
-                ('personal_key', models.BinaryField(default=moderation.models.posts.new_personal_key, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='authors', to=settings.AUTH_USER_MODEL)),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='authors', to='moderation.community')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("external_id", models.CharField(max_length=200)),
+                ("name", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "standing",
+                    models.CharField(
+                        choices=[
+                            ("watched", "Recently rejected"),
+                            ("new", "New"),
+                            ("known", "Known"),
+                            ("trusted", "Trusted"),
+                        ],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "personal_key",
+                    models.BinaryField(default=moderation.models.posts.new_personal_key, null=True),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="authors",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="authors",
+                        to="moderation.community",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CommunityWord',
+            name="CommunityWord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('term', models.CharField(max_length=100)),
-                ('action', models.CharField(choices=[('advise', 'Warn the author'), ('block', 'Refuse at submit')], default='advise', max_length=10)),
-                ('category', models.CharField(choices=[('toxic', 'Toxic'), ('severe_toxic', 'Severely toxic'), ('hate', 'Hate against a protected group'), ('harassment', 'Harassment or insult'), ('threat', 'Threat'), ('violence', 'Violence'), ('graphic', 'Graphic violence'), ('sexual', 'Sexual content'), ('sexual_minors', 'Sexual content with minors'), ('self_harm', 'Self-harm'), ('illicit', 'Illicit goods or acts'), ('extremism', 'Extremism'), ('drugs', 'Drugs'), ('weapons', 'Weapons'), ('profanity', 'Profanity'), ('spam', 'Spam'), ('malware', 'Malware'), ('personal_info', 'Personal information'), ('other', 'Other')], default='profanity', max_length=20)),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='words', to='moderation.community')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("term", models.CharField(max_length=100)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("advise", "Warn the author"), ("block", "Refuse at submit")],
+                        default="advise",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("toxic", "Toxic"),
+                            ("severe_toxic", "Severely toxic"),
+                            ("hate", "Hate against a protected group"),
+                            ("harassment", "Harassment or insult"),
+                            ("threat", "Threat"),
+                            ("violence", "Violence"),
+                            ("graphic", "Graphic violence"),
+                            ("sexual", "Sexual content"),
+                            ("sexual_minors", "Sexual content with minors"),
+                            ("self_harm", "Self-harm"),
+                            ("illicit", "Illicit goods or acts"),
+                            ("extremism", "Extremism"),
+                            ("drugs", "Drugs"),
+                            ("weapons", "Weapons"),
+                            ("profanity", "Profanity"),
+                            ("spam", "Spam"),
+                            ("malware", "Malware"),
+                            ("personal_info", "Personal information"),
+                            ("other", "Other"),
+                        ],
+                        default="profanity",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="words",
+                        to="moderation.community",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('action', models.CharField(choices=[('allow', 'Allow'), ('warn', 'Allow with a warning'), ('review', 'Send to a person'), ('block', 'Block')], max_length=10)),
-                ('category', models.CharField(blank=True, choices=[('toxic', 'Toxic'), ('severe_toxic', 'Severely toxic'), ('hate', 'Hate against a protected group'), ('harassment', 'Harassment or insult'), ('threat', 'Threat'), ('violence', 'Violence'), ('graphic', 'Graphic violence'), ('sexual', 'Sexual content'), ('sexual_minors', 'Sexual content with minors'), ('self_harm', 'Self-harm'), ('illicit', 'Illicit goods or acts'), ('extremism', 'Extremism'), ('drugs', 'Drugs'), ('weapons', 'Weapons'), ('profanity', 'Profanity'), ('spam', 'Spam'), ('malware', 'Malware'), ('personal_info', 'Personal information'), ('other', 'Other')], max_length=20, null=True)),
-                ('reason', models.TextField()),
-                ('decided_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('moderator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("allow", "Allow"),
+                            ("warn", "Allow with a warning"),
+                            ("review", "Send to a person"),
+                            ("block", "Block"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("toxic", "Toxic"),
+                            ("severe_toxic", "Severely toxic"),
+                            ("hate", "Hate against a protected group"),
+                            ("harassment", "Harassment or insult"),
+                            ("threat", "Threat"),
+                            ("violence", "Violence"),
+                            ("graphic", "Graphic violence"),
+                            ("sexual", "Sexual content"),
+                            ("sexual_minors", "Sexual content with minors"),
+                            ("self_harm", "Self-harm"),
+                            ("illicit", "Illicit goods or acts"),
+                            ("extremism", "Extremism"),
+                            ("drugs", "Drugs"),
+                            ("weapons", "Weapons"),
+                            ("profanity", "Profanity"),
+                            ("spam", "Spam"),
+                            ("malware", "Malware"),
+                            ("personal_info", "Personal information"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                        null=True,
+                    ),
+                ),
+                ("reason", models.TextField()),
+                (
+                    "decided_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "moderator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Enforcement',
+            name="Enforcement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('action', models.CharField(choices=[('allow', 'Allow'), ('warn', 'Allow with a warning'), ('review', 'Send to a person'), ('block', 'Block')], max_length=10)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('reversed_at', models.DateTimeField(blank=True, null=True)),
-                ('reversal_reason', models.TextField(blank=True, default='')),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enforcements', to='moderation.author')),
-                ('decision', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='enforcement', to='moderation.decision')),
-                ('reversed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("allow", "Allow"),
+                            ("warn", "Allow with a warning"),
+                            ("review", "Send to a person"),
+                            ("block", "Block"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("reversed_at", models.DateTimeField(blank=True, null=True)),
+                ("reversal_reason", models.TextField(blank=True, default="")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enforcements",
+                        to="moderation.author",
+                    ),
+                ),
+                (
+                    "decision",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enforcement",
+                        to="moderation.decision",
+                    ),
+                ),
+                (
+                    "reversed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Effect',
+            name="Effect",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('publish', 'Show to everyone'), ('hold', 'Hold until a person decides'), ('hide', 'Hide from readers'), ('queue', 'Put before a moderator'), ('strike', 'Strike against the author'), ('notice', 'Tell the author')], max_length=10)),
-                ('enforcement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='effects', to='moderation.enforcement')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("publish", "Show to everyone"),
+                            ("hold", "Hold until a person decides"),
+                            ("hide", "Hide from readers"),
+                            ("queue", "Put before a moderator"),
+                            ("strike", "Strike against the author"),
+                            ("notice", "Tell the author"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "enforcement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="effects",
+                        to="moderation.enforcement",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client', models.CharField(max_length=60)),
-                ('key', models.CharField(max_length=255)),
-                ('request_digest', models.CharField(max_length=64)),
-                ('status_code', models.PositiveSmallIntegerField()),
-                ('body', models.JSONField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=255)),
+                ("request_digest", models.CharField(max_length=64)),
+                ("status_code", models.PositiveSmallIntegerField()),
+                ("body", models.JSONField()),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        db_index=True,
+                        editable=False,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('client', 'key'), name='idempotency_key_once_a_client')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("client", "key"), name="idempotency_key_once_a_client"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='staff', to='moderation.community')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='moderates', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="staff",
+                        to="moderation.community",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="moderates",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='community',
-            name='organisation',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='communities', to='moderation.organisation'),
+            model_name="community",
+            name="organisation",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="communities",
+                to="moderation.organisation",
+            ),
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key_id', models.CharField(editable=False, max_length=16, unique=True)),
-                ('secret_digest', models.CharField(editable=False, max_length=64)),
-                ('name', models.CharField(blank=True, default='', max_length=100)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('community', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='moderation.community')),
-                ('organisation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='moderation.organisation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key_id", models.CharField(editable=False, max_length=16, unique=True)),
+                ("secret_digest", models.CharField(editable=False, max_length=64)),
+                ("name", models.CharField(blank=True, default="", max_length=100)),
+                ("scopes", models.JSONField(default=list)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "community",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="moderation.community",
+                    ),
+                ),
+                (
+                    "organisation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="keys",
+                        to="moderation.organisation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'API key',
+                "verbose_name": "API key",
             },
         ),
         migrations.CreateModel(
-            name='PolicyRevision',
+            name="PolicyRevision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('document', models.JSONField(default=moderation.models.communities.default_policy_document, validators=[moderation.models.communities.validate_policy])),
-                ('note', models.CharField(blank=True, default='', max_length=300)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('author', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='policy_revisions', to='moderation.community')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "document",
+                    models.JSONField(
+                        default=moderation.models.communities.default_policy_document,
+                        validators=[moderation.models.communities.validate_policy],
+                    ),
+                ),
+                ("note", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="policy_revisions",
+                        to="moderation.community",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-number'],
+                "ordering": ["-number"],
             },
         ),
         migrations.AddField(
-            model_name='community',
-            name='policy',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='active_in', to='moderation.policyrevision'),
+            model_name="community",
+            name="policy",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="active_in",
+                to="moderation.policyrevision",
+            ),
         ),
         migrations.CreateModel(
-            name='Post',
+            name="Post",
             fields=[
-                ('id', models.UUIDField(default=moderation.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('topic', 'Topic'), ('reply', 'Reply')], default='topic', max_length=10)),
-                ('channel', models.CharField(blank=True, default='', max_length=100)),
-                ('title', models.CharField(blank=True, default='', max_length=300)),
-                ('body', models.TextField(blank=True, default='')),
-                ('content_hash', models.CharField(max_length=64)),
-                ('revision', models.PositiveIntegerField(default=1)),
-                ('status', models.CharField(choices=[('pending', 'Being checked'), ('in_review', 'With a moderator'), ('approved', 'Approved'), ('rejected', 'Rejected')], default='pending', max_length=10)),
-                ('visibility', models.CharField(choices=[('public', 'Everyone'), ('held', 'Its author, until it is judged'), ('hidden', 'Its author, with the reason'), ('deleted', 'Nobody')], default='held', max_length=10)),
-                ('shown_before_verdict', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('edited_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('decided_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='posts', to='moderation.author')),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='posts', to='moderation.community')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='moderation.post')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=moderation.identifiers.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("topic", "Topic"), ("reply", "Reply")],
+                        default="topic",
+                        max_length=10,
+                    ),
+                ),
+                ("channel", models.CharField(blank=True, default="", max_length=100)),
+                ("title", models.CharField(blank=True, default="", max_length=300)),
+                ("body", models.TextField(blank=True, default="")),
+                ("content_hash", models.CharField(max_length=64)),
+                ("revision", models.PositiveIntegerField(default=1)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Being checked"),
+                            ("in_review", "With a moderator"),
+                            ("approved", "Approved"),
+                            ("rejected", "Rejected"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "visibility",
+                    models.CharField(
+                        choices=[
+                            ("public", "Everyone"),
+                            ("held", "Its author, until it is judged"),
+                            ("hidden", "Its author, with the reason"),
+                            ("deleted", "Nobody"),
+                        ],
+                        default="held",
+                        max_length=10,
+                    ),
+                ),
+                ("shown_before_verdict", models.BooleanField(default=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("edited_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("decided_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="posts",
+                        to="moderation.author",
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="posts",
+                        to="moderation.community",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="replies",
+                        to="moderation.post",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MediaItem',
+            name="MediaItem",
             fields=[
-                ('id', models.UUIDField(default=moderation.identifiers.new_id, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('added_in_revision', models.PositiveIntegerField(default=1)),
-                ('removed_in_revision', models.PositiveIntegerField(blank=True, null=True)),
-                ('kind', models.CharField(choices=[('image', 'Image'), ('gif', 'Animated image'), ('video', 'Video')], default='image', max_length=10)),
-                ('state', models.CharField(choices=[('waiting', 'To be fetched'), ('ready', 'Stored, re-encoded'), ('refused', 'Could not be used')], default='waiting', max_length=10)),
-                ('source_url', models.URLField(blank=True, default='', max_length=2000)),
-                ('alt_text', models.CharField(blank=True, default='', max_length=500)),
-                ('incoming', models.FileField(blank=True, default='', max_length=200, upload_to='incoming/')),
-                ('file', models.FileField(blank=True, default='', max_length=200, upload_to='')),
-                ('frames', models.JSONField(blank=True, default=list)),
-                ('content_type', models.CharField(blank=True, default='', max_length=50)),
-                ('width', models.PositiveIntegerField(blank=True, null=True)),
-                ('height', models.PositiveIntegerField(blank=True, null=True)),
-                ('sha256', models.CharField(blank=True, db_index=True, default='', max_length=64)),
-                ('perceptual_hash', models.CharField(blank=True, default='', max_length=64)),
-                ('refusal', models.CharField(blank=True, default='', max_length=300)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='media', to='moderation.author')),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='media', to='moderation.community')),
-                ('post', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='media', to='moderation.post')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=moderation.identifiers.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("added_in_revision", models.PositiveIntegerField(default=1)),
+                ("removed_in_revision", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("image", "Image"), ("gif", "Animated image"), ("video", "Video")],
+                        default="image",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "To be fetched"),
+                            ("ready", "Stored, re-encoded"),
+                            ("refused", "Could not be used"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("source_url", models.URLField(blank=True, default="", max_length=2000)),
+                ("alt_text", models.CharField(blank=True, default="", max_length=500)),
+                (
+                    "incoming",
+                    models.FileField(blank=True, default="", max_length=200, upload_to="incoming/"),
+                ),
+                ("file", models.FileField(blank=True, default="", max_length=200, upload_to="")),
+                ("frames", models.JSONField(blank=True, default=list)),
+                ("content_type", models.CharField(blank=True, default="", max_length=50)),
+                ("width", models.PositiveIntegerField(blank=True, null=True)),
+                ("height", models.PositiveIntegerField(blank=True, null=True)),
+                ("sha256", models.CharField(blank=True, db_index=True, default="", max_length=64)),
+                ("perceptual_hash", models.CharField(blank=True, default="", max_length=64)),
+                ("refusal", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="media",
+                        to="moderation.author",
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="media",
+                        to="moderation.community",
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="media",
+                        to="moderation.post",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'id'],
+                "ordering": ["position", "id"],
             },
         ),
         migrations.AddField(
-            model_name='enforcement',
-            name='post',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enforcements', to='moderation.post'),
+            model_name="enforcement",
+            name="post",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="enforcements",
+                to="moderation.post",
+            ),
         ),
         migrations.AddField(
-            model_name='decision',
-            name='post',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='moderation.post'),
+            model_name="decision",
+            name="post",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="decisions",
+                to="moderation.post",
+            ),
         ),
         migrations.CreateModel(
-            name='PostRevision',
+            name="PostRevision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('title', models.CharField(blank=True, default='', max_length=300)),
-                ('body', models.TextField(blank=True, default='')),
-                ('content_hash', models.CharField(max_length=64)),
-                ('replaced_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='revisions', to='moderation.post')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                ("title", models.CharField(blank=True, default="", max_length=300)),
+                ("body", models.TextField(blank=True, default="")),
+                ("content_hash", models.CharField(max_length=64)),
+                (
+                    "replaced_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="revisions",
+                        to="moderation.post",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Review',
+            name="Review",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('lane', models.CharField(choices=[('new', 'New'), ('escalated', 'Escalated'), ('appeal', 'Appeals'), ('report', 'Reports'), ('sample', 'Quality samples')], default='new', max_length=10)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('decided', 'Decided'), ('superseded', 'The post moved on')], default='open', max_length=10)),
-                ('rule', models.CharField(blank=True, default='', max_length=60)),
-                ('category', models.CharField(blank=True, choices=[('toxic', 'Toxic'), ('severe_toxic', 'Severely toxic'), ('hate', 'Hate against a protected group'), ('harassment', 'Harassment or insult'), ('threat', 'Threat'), ('violence', 'Violence'), ('graphic', 'Graphic violence'), ('sexual', 'Sexual content'), ('sexual_minors', 'Sexual content with minors'), ('self_harm', 'Self-harm'), ('illicit', 'Illicit goods or acts'), ('extremism', 'Extremism'), ('drugs', 'Drugs'), ('weapons', 'Weapons'), ('profanity', 'Profanity'), ('spam', 'Spam'), ('malware', 'Malware'), ('personal_info', 'Personal information'), ('other', 'Other')], max_length=20, null=True)),
-                ('score', models.FloatField(blank=True, null=True)),
-                ('severity', models.PositiveSmallIntegerField(choices=[(1, 'Low'), (2, 'Medium'), (3, 'High'), (4, 'Critical')], default=2)),
-                ('reach', models.PositiveIntegerField(default=0)),
-                ('rank_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('community', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='moderation.community')),
-                ('holder', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='held_reviews', to=settings.AUTH_USER_MODEL)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reviews', to='moderation.post')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                (
+                    "lane",
+                    models.CharField(
+                        choices=[
+                            ("new", "New"),
+                            ("escalated", "Escalated"),
+                            ("appeal", "Appeals"),
+                            ("report", "Reports"),
+                            ("sample", "Quality samples"),
+                        ],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("decided", "Decided"),
+                            ("superseded", "The post moved on"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("rule", models.CharField(blank=True, default="", max_length=60)),
+                (
+                    "category",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("toxic", "Toxic"),
+                            ("severe_toxic", "Severely toxic"),
+                            ("hate", "Hate against a protected group"),
+                            ("harassment", "Harassment or insult"),
+                            ("threat", "Threat"),
+                            ("violence", "Violence"),
+                            ("graphic", "Graphic violence"),
+                            ("sexual", "Sexual content"),
+                            ("sexual_minors", "Sexual content with minors"),
+                            ("self_harm", "Self-harm"),
+                            ("illicit", "Illicit goods or acts"),
+                            ("extremism", "Extremism"),
+                            ("drugs", "Drugs"),
+                            ("weapons", "Weapons"),
+                            ("profanity", "Profanity"),
+                            ("spam", "Spam"),
+                            ("malware", "Malware"),
+                            ("personal_info", "Personal information"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                        null=True,
+                    ),
+                ),
+                ("score", models.FloatField(blank=True, null=True)),
+                (
+                    "severity",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Low"), (2, "Medium"), (3, "High"), (4, "Critical")], default=2
+                    ),
+                ),
+                ("reach", models.PositiveIntegerField(default=0)),
+                (
+                    "rank_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "community",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reviews",
+                        to="moderation.community",
+                    ),
+                ),
+                (
+                    "holder",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="held_reviews",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reviews",
+                        to="moderation.post",
+                    ),
+                ),
             ],
             options={
-                'permissions': [('decide_review', 'Can approve and reject posts'), ('escalate_review', 'Can put an item before a lead'), ('reverse_enforcement', 'Can reverse an enforcement')],
+                "permissions": [
+                    ("decide_review", "Can approve and reject posts"),
+                    ("escalate_review", "Can put an item before a lead"),
+                    ("reverse_enforcement", "Can reverse an enforcement"),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='decision',
-            name='review',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='moderation.review'),
+            model_name="decision",
+            name="review",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="decisions",
+                to="moderation.review",
+            ),
         ),
         migrations.CreateModel(
-            name='Submission',
+            name="Submission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('content_hash', models.CharField(max_length=64)),
-                ('reason', models.CharField(choices=[('new', 'New post'), ('edit', 'Edited'), ('rescan', 'Looked at again'), ('appeal', 'Appealed'), ('report', 'Reported')], default='new', max_length=10)),
-                ('state', models.CharField(choices=[('due', 'Waiting or being screened'), ('decided', 'Has its verdict'), ('superseded', 'The post moved on')], default='due', max_length=10)),
-                ('lane', models.CharField(choices=[('screen.high', 'New and watched authors'), ('screen', 'Known authors'), ('screen.low', 'Trusted authors'), ('media', 'Posts with attachments'), ('deliver', 'What goes out'), ('rescan', 'Old posts looked at again')], default='screen', max_length=20)),
-                ('rank_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('due_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('lease_token', models.UUIDField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('last_error', models.CharField(blank=True, default='', max_length=100)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to='moderation.post')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                ("content_hash", models.CharField(max_length=64)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("new", "New post"),
+                            ("edit", "Edited"),
+                            ("rescan", "Looked at again"),
+                            ("appeal", "Appealed"),
+                            ("report", "Reported"),
+                        ],
+                        default="new",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("due", "Waiting or being screened"),
+                            ("decided", "Has its verdict"),
+                            ("superseded", "The post moved on"),
+                        ],
+                        default="due",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "lane",
+                    models.CharField(
+                        choices=[
+                            ("screen.high", "New and watched authors"),
+                            ("screen", "Known authors"),
+                            ("screen.low", "Trusted authors"),
+                            ("media", "Posts with attachments"),
+                            ("deliver", "What goes out"),
+                            ("rescan", "Old posts looked at again"),
+                        ],
+                        default="screen",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "rank_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "due_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("lease_token", models.UUIDField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("last_error", models.CharField(blank=True, default="", max_length=100)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="submissions",
+                        to="moderation.post",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ProviderResult',
+            name="ProviderResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=50)),
-                ('model_version', models.CharField(blank=True, default='', max_length=100)),
-                ('part_kind', models.CharField(choices=[('text', 'Text'), ('image', 'Image'), ('gif', 'Animated image'), ('video', 'Video')], max_length=10)),
-                ('part_key', models.CharField(max_length=60)),
-                ('outcome', models.CharField(choices=[('judged', 'Judged'), ('not_judged', 'Cannot judge this part'), ('failed', 'Failed to answer')], max_length=12)),
-                ('scores', models.JSONField(default=dict)),
-                ('spans', models.JSONField(default=list)),
-                ('regions', models.JSONField(default=list)),
-                ('raw', models.JSONField(default=dict)),
-                ('error', models.CharField(blank=True, default='', max_length=200)),
-                ('latency_ms', models.FloatField(null=True)),
-                ('cost_micros', models.PositiveBigIntegerField(default=0)),
-                ('cached', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='moderation.submission')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("provider", models.CharField(max_length=50)),
+                ("model_version", models.CharField(blank=True, default="", max_length=100)),
+                (
+                    "part_kind",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("image", "Image"),
+                            ("gif", "Animated image"),
+                            ("video", "Video"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("part_key", models.CharField(max_length=60)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("judged", "Judged"),
+                            ("not_judged", "Cannot judge this part"),
+                            ("failed", "Failed to answer"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("scores", models.JSONField(default=dict)),
+                ("spans", models.JSONField(default=list)),
+                ("regions", models.JSONField(default=list)),
+                ("raw", models.JSONField(default=dict)),
+                ("error", models.CharField(blank=True, default="", max_length=200)),
+                ("latency_ms", models.FloatField(null=True)),
+                ("cost_micros", models.PositiveBigIntegerField(default=0)),
+                ("cached", models.BooleanField(default=False)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "submission",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="results",
+                        to="moderation.submission",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='VerdictRecord',
+            name="VerdictRecord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('revision', models.PositiveIntegerField()),
-                ('content_hash', models.CharField(max_length=64)),
-                ('action', models.CharField(choices=[('allow', 'Allow'), ('warn', 'Allow with a warning'), ('review', 'Send to a person'), ('block', 'Block')], max_length=10)),
-                ('rule', models.CharField(max_length=60)),
-                ('category', models.CharField(choices=[('toxic', 'Toxic'), ('severe_toxic', 'Severely toxic'), ('hate', 'Hate against a protected group'), ('harassment', 'Harassment or insult'), ('threat', 'Threat'), ('violence', 'Violence'), ('graphic', 'Graphic violence'), ('sexual', 'Sexual content'), ('sexual_minors', 'Sexual content with minors'), ('self_harm', 'Self-harm'), ('illicit', 'Illicit goods or acts'), ('extremism', 'Extremism'), ('drugs', 'Drugs'), ('weapons', 'Weapons'), ('profanity', 'Profanity'), ('spam', 'Spam'), ('malware', 'Malware'), ('personal_info', 'Personal information'), ('other', 'Other')], max_length=20, null=True)),
-                ('score', models.FloatField(null=True)),
-                ('threshold', models.FloatField(null=True)),
-                ('provider', models.CharField(max_length=50, null=True)),
-                ('part_key', models.CharField(max_length=60, null=True)),
-                ('spans', models.JSONField(default=list)),
-                ('not_judged', models.JSONField(default=list)),
-                ('standing', models.CharField(max_length=10)),
-                ('judged_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('policy', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='moderation.policyrevision')),
-                ('post', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='verdicts', to='moderation.post')),
-                ('submission', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='verdict', to='moderation.submission')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("revision", models.PositiveIntegerField()),
+                ("content_hash", models.CharField(max_length=64)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("allow", "Allow"),
+                            ("warn", "Allow with a warning"),
+                            ("review", "Send to a person"),
+                            ("block", "Block"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("rule", models.CharField(max_length=60)),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("toxic", "Toxic"),
+                            ("severe_toxic", "Severely toxic"),
+                            ("hate", "Hate against a protected group"),
+                            ("harassment", "Harassment or insult"),
+                            ("threat", "Threat"),
+                            ("violence", "Violence"),
+                            ("graphic", "Graphic violence"),
+                            ("sexual", "Sexual content"),
+                            ("sexual_minors", "Sexual content with minors"),
+                            ("self_harm", "Self-harm"),
+                            ("illicit", "Illicit goods or acts"),
+                            ("extremism", "Extremism"),
+                            ("drugs", "Drugs"),
+                            ("weapons", "Weapons"),
+                            ("profanity", "Profanity"),
+                            ("spam", "Spam"),
+                            ("malware", "Malware"),
+                            ("personal_info", "Personal information"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                        null=True,
+                    ),
+                ),
+                ("score", models.FloatField(null=True)),
+                ("threshold", models.FloatField(null=True)),
+                ("provider", models.CharField(max_length=50, null=True)),
+                ("part_key", models.CharField(max_length=60, null=True)),
+                ("spans", models.JSONField(default=list)),
+                ("not_judged", models.JSONField(default=list)),
+                ("standing", models.CharField(max_length=10)),
+                (
+                    "judged_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "policy",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="moderation.policyrevision",
+                    ),
+                ),
+                (
+                    "post",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="verdicts",
+                        to="moderation.post",
+                    ),
+                ),
+                (
+                    "submission",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="verdict",
+                        to="moderation.submission",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='review',
-            name='verdict',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reviews', to='moderation.verdictrecord'),
+            model_name="review",
+            name="verdict",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="reviews",
+                to="moderation.verdictrecord",
+            ),
         ),
         migrations.AddField(
-            model_name='enforcement',
-            name='verdict',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='enforcement', to='moderation.verdictrecord'),
+            model_name="enforcement",
+            name="verdict",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="enforcement",
+                to="moderation.verdictrecord",
+            ),
         ),
         migrations.CreateModel(
-            name='BankedHash',
+            name="BankedHash",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('perceptual_hash', models.CharField(max_length=64)),
-                ('category', models.CharField(choices=[('toxic', 'Toxic'), ('severe_toxic', 'Severely toxic'), ('hate', 'Hate against a protected group'), ('harassment', 'Harassment or insult'), ('threat', 'Threat'), ('violence', 'Violence'), ('graphic', 'Graphic violence'), ('sexual', 'Sexual content'), ('sexual_minors', 'Sexual content with minors'), ('self_harm', 'Self-harm'), ('illicit', 'Illicit goods or acts'), ('extremism', 'Extremism'), ('drugs', 'Drugs'), ('weapons', 'Weapons'), ('profanity', 'Profanity'), ('spam', 'Spam'), ('malware', 'Malware'), ('personal_info', 'Personal information'), ('other', 'Other')], default='other', max_length=20)),
-                ('label', models.CharField(blank=True, default='', max_length=200)),
-                ('max_distance', models.PositiveSmallIntegerField(default=31)),
-                ('active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('community', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='banked_hashes', to='moderation.community')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("perceptual_hash", models.CharField(max_length=64)),
+                (
+                    "category",
+                    models.CharField(
+                        choices=[
+                            ("toxic", "Toxic"),
+                            ("severe_toxic", "Severely toxic"),
+                            ("hate", "Hate against a protected group"),
+                            ("harassment", "Harassment or insult"),
+                            ("threat", "Threat"),
+                            ("violence", "Violence"),
+                            ("graphic", "Graphic violence"),
+                            ("sexual", "Sexual content"),
+                            ("sexual_minors", "Sexual content with minors"),
+                            ("self_harm", "Self-harm"),
+                            ("illicit", "Illicit goods or acts"),
+                            ("extremism", "Extremism"),
+                            ("drugs", "Drugs"),
+                            ("weapons", "Weapons"),
+                            ("profanity", "Profanity"),
+                            ("spam", "Spam"),
+                            ("malware", "Malware"),
+                            ("personal_info", "Personal information"),
+                            ("other", "Other"),
+                        ],
+                        default="other",
+                        max_length=20,
+                    ),
+                ),
+                ("label", models.CharField(blank=True, default="", max_length=200)),
+                ("max_distance", models.PositiveSmallIntegerField(default=31)),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), editable=False
+                    ),
+                ),
+                (
+                    "community",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="banked_hashes",
+                        to="moderation.community",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'banked hashes',
-                'constraints': [models.UniqueConstraint(fields=('perceptual_hash', 'community'), name='banked_hash_once_a_community'), models.UniqueConstraint(condition=models.Q(('community__isnull', True)), fields=('perceptual_hash',), name='banked_hash_once_for_all'), models.CheckConstraint(condition=models.Q(('max_distance__lte', 128)), name='banked_hash_distance_fits')],
+                "verbose_name_plural": "banked hashes",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("perceptual_hash", "community"), name="banked_hash_once_a_community"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("community__isnull", True)),
+                        fields=("perceptual_hash",),
+                        name="banked_hash_once_for_all",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("max_distance__lte", 128)),
+                        name="banked_hash_distance_fits",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.UniqueConstraint(fields=('community', 'external_id'), name='author_once_a_community'),
+            model_name="author",
+            constraint=models.UniqueConstraint(
+                fields=("community", "external_id"), name="author_once_a_community"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.UniqueConstraint(condition=models.Q(('user__isnull', False)), fields=('community', 'user'), name='author_once_a_user'),
+            model_name="author",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("user__isnull", False)),
+                fields=("community", "user"),
+                name="author_once_a_user",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='author',
-            constraint=models.CheckConstraint(condition=models.Q(('standing__in', ['watched', 'new', 'known', 'trusted'])), name='author_standing_known'),
+            model_name="author",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("standing__in", ["watched", "new", "known", "trusted"])),
+                name="author_standing_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='communityword',
-            constraint=models.UniqueConstraint(fields=('community', 'term'), name='word_once_a_community'),
+            model_name="communityword",
+            constraint=models.UniqueConstraint(
+                fields=("community", "term"), name="word_once_a_community"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='communityword',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['advise', 'block'])), name='community_word_action_known'),
+            model_name="communityword",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["advise", "block"])),
+                name="community_word_action_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='effect',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['publish', 'hold', 'hide', 'queue', 'strike', 'notice'])), name='effect_kind_known'),
+            model_name="effect",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["publish", "hold", "hide", "queue", "strike", "notice"])
+                ),
+                name="effect_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='effect',
-            constraint=models.UniqueConstraint(fields=('enforcement', 'kind'), name='effect_once_an_enforcement'),
+            model_name="effect",
+            constraint=models.UniqueConstraint(
+                fields=("enforcement", "kind"), name="effect_once_an_enforcement"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('user', 'community'), name='membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                fields=("user", "community"), name="membership_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='apikey',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('community__isnull', False), ('organisation__isnull', True)), models.Q(('community__isnull', True), ('organisation__isnull', False)), _connector='OR'), name='api_key_has_one_owner'),
+            model_name="apikey",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("community__isnull", False), ("organisation__isnull", True)),
+                    models.Q(("community__isnull", True), ("organisation__isnull", False)),
+                    _connector="OR",
+                ),
+                name="api_key_has_one_owner",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policyrevision',
-            constraint=models.UniqueConstraint(fields=('community', 'number'), name='policy_number_once_a_community'),
+            model_name="policyrevision",
+            constraint=models.UniqueConstraint(
+                fields=("community", "number"), name="policy_number_once_a_community"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='community',
-            constraint=models.CheckConstraint(condition=models.Q(('text_mode__in', ['publish_then_verify', 'hold', 'hold_if_risky'])), name='community_text_mode_known'),
+            model_name="community",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("text_mode__in", ["publish_then_verify", "hold", "hold_if_risky"])
+                ),
+                name="community_text_mode_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='community',
-            constraint=models.CheckConstraint(condition=models.Q(('image_mode__in', ['publish_then_verify', 'hold', 'hold_if_risky'])), name='community_image_mode_known'),
+            model_name="community",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("image_mode__in", ["publish_then_verify", "hold", "hold_if_risky"])
+                ),
+                name="community_image_mode_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='community',
-            constraint=models.CheckConstraint(condition=models.Q(('gif_mode__in', ['publish_then_verify', 'hold', 'hold_if_risky'])), name='community_gif_mode_known'),
+            model_name="community",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("gif_mode__in", ["publish_then_verify", "hold", "hold_if_risky"])
+                ),
+                name="community_gif_mode_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='community',
-            constraint=models.CheckConstraint(condition=models.Q(('video_mode__in', ['publish_then_verify', 'hold', 'hold_if_risky'])), name='community_video_mode_known'),
+            model_name="community",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("video_mode__in", ["publish_then_verify", "hold", "hold_if_risky"])
+                ),
+                name="community_video_mode_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['author', '-id'], name='post_author_newest'),
+            model_name="post",
+            index=models.Index(fields=["author", "-id"], name="post_author_newest"),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(fields=['author', 'status'], name='post_author_status'),
+            model_name="post",
+            index=models.Index(fields=["author", "status"], name="post_author_status"),
         ),
         migrations.AddIndex(
-            model_name='post',
-            index=models.Index(condition=models.Q(('kind', 'topic')), fields=['community', 'channel', '-id'], name='post_topics_newest'),
+            model_name="post",
+            index=models.Index(
+                condition=models.Q(("kind", "topic")),
+                fields=["community", "channel", "-id"],
+                name="post_topics_newest",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['topic', 'reply'])), name='post_kind_known'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["topic", "reply"])), name="post_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'in_review', 'approved', 'rejected'])), name='post_status_known'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["pending", "in_review", "approved", "rejected"])
+                ),
+                name="post_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(('visibility__in', ['public', 'held', 'hidden', 'deleted'])), name='post_visibility_known'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("visibility__in", ["public", "held", "hidden", "deleted"])),
+                name="post_visibility_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'topic'), ('parent__isnull', True)), models.Q(('kind', 'reply'), ('parent__isnull', False)), _connector='OR'), name='post_reply_has_parent'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "topic"), ("parent__isnull", True)),
+                    models.Q(("kind", "reply"), ("parent__isnull", False)),
+                    _connector="OR",
+                ),
+                name="post_reply_has_parent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='post',
-            constraint=models.CheckConstraint(condition=models.Q(('deleted_at__isnull', True), ('visibility', 'deleted'), _connector='OR'), name='post_deleted_is_not_visible'),
+            model_name="post",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("deleted_at__isnull", True), ("visibility", "deleted"), _connector="OR"
+                ),
+                name="post_deleted_is_not_visible",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mediaitem',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['image', 'gif', 'video'])), name='media_kind_known'),
+            model_name="mediaitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["image", "gif", "video"])), name="media_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mediaitem',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'ready', 'refused'])), name='media_state_known'),
+            model_name="mediaitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "ready", "refused"])),
+                name="media_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='mediaitem',
-            constraint=models.CheckConstraint(condition=models.Q(('removed_in_revision__isnull', True), ('removed_in_revision__gt', models.F('added_in_revision')), _connector='OR'), name='media_removed_after_added'),
+            model_name="mediaitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("removed_in_revision__isnull", True),
+                    ("removed_in_revision__gt", models.F("added_in_revision")),
+                    _connector="OR",
+                ),
+                name="media_removed_after_added",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='postrevision',
-            constraint=models.UniqueConstraint(fields=('post', 'revision'), name='post_revision_once'),
+            model_name="postrevision",
+            constraint=models.UniqueConstraint(
+                fields=("post", "revision"), name="post_revision_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['allow', 'warn', 'review', 'block'])), name='decision_action_known'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["allow", "warn", "review", "block"])),
+                name="decision_action_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='decision',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='decision_states_a_reason'),
+            model_name="decision",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="decision_states_a_reason"
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('state', 'due')), fields=['lane', 'rank_at'], name='submission_due_by_rank'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("state", "due")),
+                fields=["lane", "rank_at"],
+                name="submission_due_by_rank",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('state', 'due')), fields=['created_at'], name='submission_due_by_age'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("state", "due")),
+                fields=["created_at"],
+                name="submission_due_by_age",
+            ),
         ),
         migrations.AddIndex(
-            model_name='submission',
-            index=models.Index(condition=models.Q(('lease_token__isnull', False)), fields=['lease_token'], name='submission_by_lease'),
+            model_name="submission",
+            index=models.Index(
+                condition=models.Q(("lease_token__isnull", False)),
+                fields=["lease_token"],
+                name="submission_by_lease",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(('reason__in', ['new', 'edit', 'rescan', 'appeal', 'report'])), name='submission_reason_known'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason__in", ["new", "edit", "rescan", "appeal", "report"])),
+                name="submission_reason_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['due', 'decided', 'superseded'])), name='submission_state_known'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["due", "decided", "superseded"])),
+                name="submission_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(('lane__in', ['screen.high', 'screen', 'screen.low', 'media', 'deliver', 'rescan'])), name='submission_lane_known'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "lane__in",
+                        ["screen.high", "screen", "screen.low", "media", "deliver", "rescan"],
+                    )
+                ),
+                name="submission_lane_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'due')), fields=('post',), name='submission_one_due_a_post'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "due")),
+                fields=("post",),
+                name="submission_one_due_a_post",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.UniqueConstraint(condition=models.Q(('reason__in', ['new', 'edit'])), fields=('post', 'revision'), name='submission_one_first_a_revision'),
+            model_name="submission",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("reason__in", ["new", "edit"])),
+                fields=("post", "revision"),
+                name="submission_one_first_a_revision",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='submission',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', True), ('lease_until__isnull', True)), models.Q(('lease_token__isnull', False), ('lease_until__isnull', False)), _connector='OR'), name='submission_lease_is_whole'),
+            model_name="submission",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lease_token__isnull", True), ("lease_until__isnull", True)),
+                    models.Q(("lease_token__isnull", False), ("lease_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="submission_lease_is_whole",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='providerresult',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['judged', 'not_judged', 'failed'])), name='provider_result_outcome_known'),
+            model_name="providerresult",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("outcome__in", ["judged", "not_judged", "failed"])),
+                name="provider_result_outcome_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='providerresult',
-            constraint=models.UniqueConstraint(fields=('submission', 'provider', 'part_key'), name='provider_result_once_a_part'),
+            model_name="providerresult",
+            constraint=models.UniqueConstraint(
+                fields=("submission", "provider", "part_key"), name="provider_result_once_a_part"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='verdictrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['allow', 'warn', 'review', 'block'])), name='verdict_action_known'),
+            model_name="verdictrecord",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["allow", "warn", "review", "block"])),
+                name="verdict_action_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='review',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['community', 'rank_at'], name='review_open_by_rank'),
+            model_name="review",
+            index=models.Index(
+                condition=models.Q(("state", "open")),
+                fields=["community", "rank_at"],
+                name="review_open_by_rank",
+            ),
         ),
         migrations.AddIndex(
-            model_name='review',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['rank_at'], name='review_open_all'),
+            model_name="review",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["rank_at"], name="review_open_all"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('lane__in', ['new', 'escalated', 'appeal', 'report', 'sample'])), name='review_lane_known'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("lane__in", ["new", "escalated", "appeal", "report", "sample"])
+                ),
+                name="review_lane_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['open', 'decided', 'superseded'])), name='review_state_known'),
+            model_name="review",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["open", "decided", "superseded"])),
+                name="review_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('post',), name='review_one_open_a_post'),
+            model_name="review",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "open")),
+                fields=("post",),
+                name="review_one_open_a_post",
+            ),
         ),
         migrations.AddIndex(
-            model_name='enforcement',
-            index=models.Index(condition=models.Q(('reversed_at__isnull', True)), fields=['author'], name='enforcement_standing_by_author'),
+            model_name="enforcement",
+            index=models.Index(
+                condition=models.Q(("reversed_at__isnull", True)),
+                fields=["author"],
+                name="enforcement_standing_by_author",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enforcement',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['allow', 'warn', 'review', 'block'])), name='enforcement_action_known'),
+            model_name="enforcement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["allow", "warn", "review", "block"])),
+                name="enforcement_action_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enforcement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decision__isnull', False), ('verdict__isnull', True)), models.Q(('decision__isnull', True), ('verdict__isnull', False)), _connector='OR'), name='enforcement_has_one_cause'),
+            model_name="enforcement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decision__isnull", False), ("verdict__isnull", True)),
+                    models.Q(("decision__isnull", True), ("verdict__isnull", False)),
+                    _connector="OR",
+                ),
+                name="enforcement_has_one_cause",
+            ),
         ),
     ]

@@ -9,7 +9,9 @@ from moderation.text.matcher import Match, WordMatcher
 from moderation.vocabulary import WordAction
 
 
-def find_words(text: str, matcher: WordMatcher[WordAction] | None, action: WordAction) -> Sequence[Match[WordAction]]:
+def find_words(
+    text: str, matcher: WordMatcher[WordAction] | None, action: WordAction
+) -> Sequence[Match[WordAction]]:
     """Return the hits of the words that ask for `action`, in order of place."""
     if matcher is None:
         return ()

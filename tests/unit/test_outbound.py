@@ -161,6 +161,9 @@ LOOPBACK_FORMS = [
 ]
 
 
+BROKEN_GZIP = gzip.compress(b"a" * 999, mtime=0)[:-9]
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("host", LOOPBACK_FORMS)
 def test_no_spelling_of_an_inner_address_is_reached(
@@ -477,7 +480,7 @@ def test_more_bytes_than_allowed_are_refused(answer: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nnot gzip at all",
-        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"a" * 999, mtime=0)[:-9],
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + BROKEN_GZIP,
         b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 200_000,
         b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 204 No Content\r\n\r\n",

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -420,6 +421,7 @@ def memory(bench: Bench) -> Numbers:
         parts = {pid: pss_megabytes(pid) for pid in tree(product.pid)}
     finally:
         stop([product])
+        shutil.rmtree(folder, ignore_errors=True)
     total = sum(parts.values())
     bench.say(f"memory: {total:.0f} MB in {len(parts)} processes")
     return {"total_mb": total, "processes_mb": sorted(parts.values(), reverse=True)}

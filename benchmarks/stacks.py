@@ -7,6 +7,7 @@ that do the work: two web workers and two Celery pool children. Only one of them
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -141,7 +142,9 @@ class Stack(ABC):
         self.clean_keys()
 
     def remove(self) -> None:
+        """Remove the product's database and files."""
         drop_database(self.services, self.database)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def connect(self) -> psycopg.Connection[Any]:
         return connect(self.services.database_url(self.database))

@@ -2,6 +2,7 @@
 
 servers     a PostgreSQL and a Redis server of the test's own, made to be killed
 processes   what runs where: starting, freezing, finding what is left
+guard       ends whatever a run leaves behind, however it ends
 stack       the real roles as separate processes, restarted like a service manager would
 inside      the product's side: prepares the database, reads what came of it, plays a zombie
 load        clients that post and edit, and repeat whatever was not answered

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -280,6 +279,7 @@ def running_stack(**settings: str) -> Iterator[Stack]:
     # PostgreSQL's user must be able to enter, no more.
     folder.chmod(0o711)
     stack = Stack(folder, settings)
+    guard = _start_guard(folder, stack.token)
     try:
         yield stack
     except BaseException:
@@ -287,9 +287,20 @@ def running_stack(**settings: str) -> Iterator[Stack]:
         raise
     finally:
         left = stack.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        guard.communicate()
     if left:
         raise AssertionError(f"Processes outlived their role: {left}")
+
+
+def _start_guard(folder: Path, token: str) -> subprocess.Popen[bytes]:
+    """Start what ends the run's processes and removes its folder, even if we are killed."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.guard", str(folder), token],
+        stdin=subprocess.PIPE,
+        cwd=ROOT,
+        # Ctrl-C in the terminal is for the test alone.
+        start_new_session=True,
+    )
 
 
 def json_lines(log: Path) -> Iterator[dict[str, Any]]:

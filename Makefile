@@ -92,7 +92,7 @@ test-browser: $(VENV)/.dev $(VENV)/.vision  ## Drive the pages in headless Chrom
 	  { echo "These tests drive Chromium: install it as chromium on your PATH." >&2; exit 1; }
 	$(CLEAN_ENV) $(BIN)/python -m pytest tests/browser $(ARGS)
 
-test-faults: $(VENV)/.dev  ## Kill parts at random under load for SECONDS=300; nothing may be lost
+test-faults: $(VENV)/.dev  ## Kill parts at random under load (SECONDS=300, SEED); nothing may be lost
 	$(CLEAN_ENV) FAULT_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults -s -p no:randomly \
 	  --timeout $$(($(SECONDS) + 240)) $(ARGS)
 

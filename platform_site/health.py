@@ -27,16 +27,16 @@ def health(request: HttpRequest) -> JsonResponse:
     """Say which parts work; 503 without the database, which alone is needed to accept posts."""
     parts = _ask(database=_database_works, redis=_redis_works)
     if parts["database"] != OK:
-        return JsonResponse({"status": "unhealthy", **parts}, status=503)
+        return _answer({"status": "unhealthy", **parts}, status=503)
     status = "healthy" if parts["redis"] == OK else "degraded"
-    return JsonResponse({"status": status, **parts})
+    return _answer({"status": status, **parts})
 
 
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> JsonResponse:
     """Say that the process answers: whoever gets no answer should restart it."""
-    return JsonResponse({"status": "alive"})
+    return _answer({"status": "alive"})
 
 
 @never_cache
@@ -44,8 +44,12 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """Say whether posts can be accepted: the database decides."""
     if _ask(database=_database_works)["database"] == OK:
-        return JsonResponse({"status": "ready"})
-    return JsonResponse({"status": "not ready"}, status=503)
+        return _answer({"status": "ready"})
+    return _answer({"status": "not ready"}, status=503)
+
+
+def _answer(body: dict[str, str], status: int = 200) -> JsonResponse:
+    return JsonResponse(body, status=status, json_dumps_params={"separators": (",", ":")})
 
 
 def _ask(**checks: Callable[[], None]) -> dict[str, str]:

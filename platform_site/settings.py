@@ -372,6 +372,9 @@ UNFOLD = {
     "SITE_TITLE": "Gatehouse",
     "SITE_HEADER": "Gatehouse",
     "SITE_SYMBOL": "shield",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}forum/icon.svg"}
+    ],
     "ENVIRONMENT": "moderation.admin.surroundings.environment_label",
     "STYLES": ["moderation.admin.surroundings.style_sheet"],
     "SIDEBAR": {"navigation": "moderation.admin.surroundings.navigation"},

@@ -61,7 +61,8 @@ def check_draft(post: NewPost, *, kept_media: int = 0) -> NewPost:
         raise InvalidSubmission(f"At most {conf.max_media_per_post} attachments a post.")
     for media in clean.media:
         check_upload(media)
-    refuse_blocked_words(f"{clean.title}\n{clean.body}", queries.community_matcher(clean.community))
+    texts = (clean.title, clean.body, *(media.alt_text for media in clean.media))
+    refuse_blocked_words("\n".join(texts), queries.community_matcher(clean.community))
     return clean
 
 

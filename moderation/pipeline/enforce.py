@@ -44,6 +44,7 @@ from moderation.vocabulary import (
     Standing,
     Status,
     SubmissionState,
+    Visibility,
 )
 
 logger = logging.getLogger(__name__)
@@ -63,11 +64,17 @@ class _Case:
     post: Post
     action: Action
     record: VerdictRecord
+    people_spoke: bool = False
     effects: tuple[EffectKind, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
         return self.judged.verdict
+
+    @property
+    def is_again(self) -> bool:
+        """Whether this revision had a verdict before, so that its state is known."""
+        return self.judged.screened.claim.submission.reason not in (Reason.NEW, Reason.EDIT)
 
 
 def enforce(judged: Sequence[Judged]) -> list[Hint]:
@@ -128,7 +135,8 @@ def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
         if action is Action.BLOCK and post.pk in people_spoke:
             # A person has decided on this very revision: a machine may ask again, not overrule.
             action = Action.REVIEW
-        cases.append(_Case(item, post, action, _verdict_record(item, post, now)))
+        record = _verdict_record(item, post, now)
+        cases.append(_Case(item, post, action, record, people_spoke=post.pk in people_spoke))
     if len(cases) < len(judged):
         logger.warning("stale_verdicts_refused", extra={"count": len(judged) - len(cases)})
     return cases
@@ -185,6 +193,8 @@ def _store_evidence(cases: Sequence[_Case], now: datetime) -> None:
 def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
     if case.action is Action.BLOCK:
         return (EffectKind.HIDE, EffectKind.STRIKE, EffectKind.NOTICE)
+    if case.is_again and (case.people_spoke or case.post.visibility != Visibility.PUBLIC):
+        return _effects_of_asking_again(case)
     if case.action is Action.WARN:
         return (EffectKind.PUBLISH, EffectKind.NOTICE)
     if case.action is Action.REVIEW:
@@ -193,12 +203,24 @@ def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
     return ()
 
 
+def _effects_of_asking_again(case: _Case) -> tuple[EffectKind, ...]:
+    """A second look shows nothing that is hidden and moves nothing that a person decided.
+
+    It may put the post before a person; a rescan not even that if people rejected it already.
+    """
+    is_rescan = case.judged.screened.claim.submission.reason == Reason.RESCAN
+    rejected = case.people_spoke and case.post.status == Status.REJECTED
+    if case.action is not Action.REVIEW or (is_rescan and rejected):
+        return ()
+    return (EffectKind.QUEUE,)
+
+
 def _store_enforcements(cases: Sequence[_Case], now: datetime) -> dict[UUID, list[Enforced]]:
     """Store what each verdict causes; return every post's unreversed enforcements, old and new."""
     standing = {
         case.post.pk: queries.enforced_on(case.post.pk, case.post.revision)
         for case in cases
-        if case.judged.screened.claim.submission.reason not in (Reason.NEW, Reason.EDIT)
+        if case.is_again
     }
     rows = []
     for case in cases:
@@ -243,7 +265,7 @@ def _store_states(
 
 
 def _open_reviews(cases: Sequence[_Case], now: datetime) -> None:
-    wanted = [case for case in cases if case.action is Action.REVIEW or case.verdict.sampled]
+    wanted = [case for case in cases if _reaches_people(case)]
     if not wanted:
         return
     open_already = set(
@@ -254,6 +276,10 @@ def _open_reviews(cases: Sequence[_Case], now: datetime) -> None:
     Review.objects.bulk_create(
         [_review(case, now) for case in wanted if case.post.pk not in open_already]
     )
+
+
+def _reaches_people(case: _Case) -> bool:
+    return EffectKind.QUEUE in case.effects or case.verdict.sampled
 
 
 def _review(case: _Case, now: datetime) -> Review:
@@ -376,5 +402,5 @@ def _hint(case: _Case, event: AuditEvent) -> Hint:
         community_id=case.post.community_id,
         revision=case.post.revision,
         sequence=event.sequence,
-        queue_changed=case.action is Action.REVIEW or case.verdict.sampled,
+        queue_changed=_reaches_people(case),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -21,8 +23,11 @@ from moderation.models import (
 )
 from moderation.pipeline import dispatch
 from moderation.policy.document import DEFAULT_DOCUMENT
+from moderation.providers import registry
+from moderation.providers.base import Answer
 from moderation.vocabulary import (
     Action,
+    Category,
     EffectKind,
     Lane,
     Outcome,
@@ -206,3 +211,105 @@ def test_machine_does_not_overrule_a_person_on_the_same_revision(community):
     post.refresh_from_db()
     assert post.status == Status.IN_REVIEW
     assert Review.objects.filter(post=post, state="open").exists()
+
+
+def ask_again(post, reason=Reason.RESCAN):
+    post.refresh_from_db()
+    Submission.objects.create(
+        post=post, revision=post.revision, content_hash=post.content_hash, reason=reason
+    )
+    assert drain_all() == 1
+    post.refresh_from_db()
+
+
+def decide(post, community, action):
+    from moderation.pipeline.review import decide_review
+    from tests.factories import make_moderator
+
+    decide_review(
+        review_id=Review.objects.get(post=post).pk,
+        moderator=make_moderator(community),
+        action=action,
+        reason="Read in context.",
+        seen_revision=1,
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"thresholds": strict("warn")},
+        {"thresholds": strict("review"), "review_visibility": "public"},
+        {"thresholds": strict("block")},
+        {"route": {"text": ["no_such_provider"]}, "on_failure": "publish_and_queue"},
+    ],
+    ids=["warn", "public review", "block", "failure"],
+)
+@pytest.mark.parametrize("reason", [Reason.RESCAN, Reason.REPORT, Reason.APPEAL])
+@pytest.mark.parametrize("by_person", [True, False], ids=["by a person", "by the machine"])
+def test_second_look_never_shows_what_is_hidden(community, change, reason, by_person):
+    use_policy(community, thresholds=strict("review" if by_person else "block"))
+    [post] = send(community, THREAT)
+    drain_all()
+    if by_person:
+        decide(post, community, Action.BLOCK)
+    use_policy(community, **change)
+    ask_again(post, reason)
+    assert post.visibility == Visibility.HIDDEN
+
+
+def test_rescan_does_not_queue_what_a_person_rejected(community):
+    use_policy(community, thresholds=strict("review"))
+    [post] = send(community, THREAT)
+    drain_all()
+    decide(post, community, Action.BLOCK)
+    ask_again(post)
+    assert (post.status, post.visibility) == (Status.REJECTED, Visibility.HIDDEN)
+    assert not Review.objects.filter(post=post, state="open").exists()
+
+
+def test_second_look_does_not_hide_what_a_person_approved(community):
+    use_policy(community, thresholds=strict("review"))
+    [post] = send(community, THREAT)
+    drain_all()
+    decide(post, community, Action.ALLOW)
+    ask_again(post)
+    assert (post.status, post.visibility) == (Status.IN_REVIEW, Visibility.PUBLIC)
+    assert Review.objects.filter(post=post, state="open").exists()
+
+
+class Answering:
+    """A provider that says what it was told to, whatever it is asked."""
+
+    model_version = "1"
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def judge(self, parts):
+        return self.answers
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [Answer(Outcome.JUDGED, {Category.HATE: math.nan})],
+        [Answer(Outcome.JUDGED, {Category.HATE: math.inf})],
+        [Answer(Outcome.JUDGED, {Category.HATE: 1.5})],
+        [Answer(Outcome.JUDGED, {Category.HATE: -0.1})],
+        [Answer(Outcome.JUDGED, {Category.HATE: "0.1"})],
+        [Answer(Outcome.JUDGED, {Category.HATE: None})],
+        [Answer(Outcome.JUDGED)],
+        [],
+        [Answer(Outcome.JUDGED, {Category.HATE: 0.0})] * 2,
+    ],
+    ids=["nan", "infinite", "too high", "too low", "text", "null", "none", "no answer", "two"],
+)
+def test_answer_without_proper_scores_approves_nothing(community, answers, monkeypatch):
+    use_policy(community, route={"text": ["faulty"]})
+    monkeypatch.setattr(registry, "get_provider", lambda name: Answering(*answers))
+    [post] = send(community, HARMLESS)
+    assert drain_all() == 1
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.IN_REVIEW, Visibility.HELD)
+    assert ProviderResult.objects.get().outcome == Outcome.FAILED

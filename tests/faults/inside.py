@@ -152,12 +152,10 @@ def _record_faults(posts: dict[str, Post]) -> list[str]:
         last[event.subject_id] = event
     wrong = []
     for post_id, post in posts.items():
-        event = last.get(post_id)
-        said = (
-            (event.facts.get("status"), event.facts.get("visibility"), event.revision)
-            if event
-            else None
-        )
+        said = None
+        if post_id in last:
+            event = last[post_id]
+            said = (event.facts.get("status"), event.facts.get("visibility"), event.revision)
         if said != (post.status, post.visibility, post.revision):
             wrong.append(f"{post_id}: {said} for {post.status} {post.visibility} r{post.revision}")
     return wrong
@@ -182,8 +180,9 @@ def _numbers() -> dict[str, Any]:
     decided = Submission.objects.filter(state=SubmissionState.DECIDED)
     attempts = Counter(decided.values_list("attempts", flat=True))
     waits = sorted(
-        (row["decided_at"] - row["created_at"]).total_seconds()
-        for row in decided.values("decided_at", "created_at")
+        (decided_at - created_at).total_seconds()
+        for decided_at, created_at in decided.values_list("decided_at", "created_at")
+        if decided_at is not None
     )
     return {
         "posts": Post.objects.count(),

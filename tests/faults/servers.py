@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psycopg
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from platform_site.embedded import redis_server
 from tests.faults import processes
@@ -182,7 +184,11 @@ class Redis:
 
     def _client(self) -> redis.Redis:
         client: redis.Redis = redis.Redis(
-            host="127.0.0.1", port=self.port, socket_timeout=2, socket_connect_timeout=2, retry=None
+            host="127.0.0.1",
+            port=self.port,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), retries=0),
         )
         return client
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moderation import queries
 from moderation.errors import ProviderError
@@ -158,7 +158,8 @@ def _ask(name: str, questions: Sequence[_Question]) -> list[ProviderResult]:
     try:
         provider = registry.get_provider(name)
         model_version = provider.model_version
-        answers = provider.judge([question.part for question in questions])
+        given = provider.judge([question.part for question in questions])
+        answers = [_sound(answer) for _, answer in zip(questions, given, strict=True)]
     except ProviderError as error:
         answers = [Answer(Outcome.FAILED, error=error.code)] * len(questions)
     except Exception as error:
@@ -170,6 +171,19 @@ def _ask(name: str, questions: Sequence[_Question]) -> list[ProviderResult]:
         _result(name, question, answer, latency_ms, answer.model_version or model_version)
         for question, answer in zip(questions, answers, strict=True)
     ]
+
+
+def _sound(answer: Answer) -> Answer:
+    """Return an answer that a verdict may rest on: a judgement without proper scores has failed.
+
+    A score that is no number compares as low with every threshold, and none at all fires nothing.
+    """
+    scores = answer.scores.values()
+    if answer.outcome is Outcome.JUDGED and not (
+        scores and all(0.0 <= score <= 1.0 for score in scores)
+    ):
+        return replace(answer, outcome=Outcome.FAILED, scores={}, error="unsound_scores")
+    return answer
 
 
 def _result(

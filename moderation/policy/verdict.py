@@ -37,8 +37,9 @@ class Verdict:
     """What the policy concludes of one revision, and what led there.
 
     `category`, `score`, `threshold` and `provider` are None when no score decided.
-    `not_judged` names the parts that nobody judged. `holds` says whether the post is kept from
-    readers while a person looks at it. `sampled` asks for a person's look at an allowed post.
+    `not_judged` names the parts that nobody judged, or on which a provider failed. `holds` says
+    whether the post is kept from readers while a person looks at it. `sampled` asks for a
+    person's look at an allowed post.
     """
 
     action: Action
@@ -72,8 +73,9 @@ def reach_verdict(
 ) -> Verdict:
     """Return the verdict on one revision.
 
-    The severest rule that fires wins, then the higher score. A part that no provider judged
-    makes the verdict at least `review`: a missing score is never a low one. `sample_key` (any
+    The severest rule that fires wins, then the higher score. A part that no provider judged, or
+    that one of them failed on, makes the verdict at least `review`: a missing score is never a
+    low one, and what one provider finds clean another may know. `sample_key` (any
     stable text, as the submission's id) decides sampling, so that a replay samples the same.
     """
     hits = [hit for item in evidence for hit in _hits(policy, item)]
@@ -120,7 +122,8 @@ def _hits(policy: Policy, item: Evidence) -> list[_Hit]:
 
 def _not_judged(parts: Sequence[PartRef], evidence: Sequence[Evidence]) -> tuple[str, ...]:
     judged = {item.part.key for item in evidence if item.outcome is Outcome.JUDGED}
-    return tuple(part.key for part in parts if part.key not in judged)
+    failed = {item.part.key for item in evidence if item.outcome is Outcome.FAILED}
+    return tuple(part.key for part in parts if part.key not in judged - failed)
 
 
 def _holds_without_judgement(policy: Policy, worst: _Hit | None) -> bool:

@@ -63,6 +63,19 @@ def test_answer_that_is_no_judgement_does_not_count(outcome):
     assert verdict.action is Action.REVIEW
 
 
+@pytest.mark.parametrize(
+    ("silent", "action"),
+    [
+        (Outcome.FAILED, Action.REVIEW),  # what it would have known, nobody knows
+        (Outcome.NOT_JUDGED, Action.ALLOW),  # it has nothing to say on such a part
+    ],
+)
+def test_part_on_which_one_of_two_providers_failed_is_never_clean(silent, action):
+    evidence = [said(0.0, part=IMAGE), Evidence("hash_bank", IMAGE, silent)]
+    verdict = reach_verdict(policy=policy(), parts=[IMAGE], evidence=evidence, sample_key="1")
+    assert verdict.action is action
+
+
 def test_block_stands_although_another_part_was_not_judged():
     verdict = reach_verdict(
         policy=policy(), parts=[TEXT, IMAGE], evidence=[said(0.99)], sample_key="1"

@@ -113,6 +113,13 @@ def test_word_that_the_community_blocks_is_refused_by_name(community):
         send(community, "what a GR1BBLE you are")
 
 
+def test_word_that_the_community_blocks_is_refused_in_a_description_too(community):
+    CommunityWord.objects.create(community=community, term="gribble", action=WordAction.BLOCK)
+    picture = NewMedia(url="https://example.com/a.png", alt_text="a gribble in the garden")
+    with pytest.raises(BlockedWords, match="gribble"):
+        send(community, HARMLESS, media=(picture,))
+
+
 def test_reply_needs_a_topic_of_the_same_community(community):
     with pytest.raises(NotFound):
         send(community, "hello", parent_id=uuid4())

@@ -236,6 +236,8 @@ def _unfold_form(form: QueryDict) -> dict[str, object]:
 def _uploads(request: Request, form: QueryDict) -> tuple[NewMedia, ...]:
     """Return a form's files; the first `alt_text` belongs to the first file, and so on."""
     files = request.FILES.getlist("media")
+    if any(isinstance(item, str) for item in form.getlist("media")):
+        raise InvalidFields.of("media", "must be a file; an address is sent as JSON")
     if not files:
         return ()
     most = get_conf().max_media_per_post

@@ -252,6 +252,11 @@ def test_a_form_with_too_many_files_is_the_clients_fault(keyed):
     assert fields_of(answer) == ["media"]
 
 
+def test_a_file_that_came_as_a_text_is_named_not_dropped(keyed):
+    answer = keyed.post(POSTS, {"author_id": "bo", "text": "Look.", "media": "photo.png"})
+    assert fields_of(answer) == ["media"]
+
+
 def test_a_form_larger_than_any_post_is_refused_before_it_is_read(keyed, limits):
     limits(max_upload_bytes=10, max_media_per_post=1)
     file = SimpleUploadedFile("a.gif", GIF + b"\0" * 1_100_000)

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from csp.constants import NONE, SELF
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from moderation.vocabulary import Lane
 from platform_site import env
@@ -257,6 +257,8 @@ _RING_SECONDS = 60
 CELERY_TASK_QUEUES = [
     Queue(
         lane.value,
+        Exchange(lane.value),
+        routing_key=lane.value,
         queue_arguments={"x-queue-type": _QUEUE_TYPE},
         message_ttl=None if lane is Lane.RESCAN else _RING_SECONDS,
     )

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from moderation import queries
-from moderation.errors import ProviderError
 from moderation.models import MediaItem, ProviderResult, Submission
 from moderation.models.posts import media_key
+from moderation.pipeline.asking import TEXT_KEY, Answered, Question, ask, visible_text
 from moderation.pipeline.lease import Claim
 from moderation.pipeline.media import image_part
-from moderation.policy.document import Policy
 from moderation.policy.verdict import PartRef
-from moderation.providers import registry
-from moderation.providers.base import Answer, AnyPart, TextPart
-from moderation.vocabulary import MediaState, Outcome, Part
+from moderation.providers.base import AnyPart, TextPart
+from moderation.vocabulary import MediaState, Part
 
-logger = logging.getLogger(__name__)
-
-TEXT_KEY = "text"
 _MEDIA_PART = {"image": Part.IMAGE, "gif": Part.GIF, "video": Part.VIDEO}
 
 
@@ -37,14 +29,6 @@ class Screened:
     policy_id: int | None
     parts: tuple[PartRef, ...]
     results: tuple[ProviderResult, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """One part to be asked about, and the submission that it belongs to."""
-
-    submission: Submission
-    part: AnyPart
 
 
 def screen(claims: Sequence[Claim]) -> list[Screened]:
@@ -83,8 +67,7 @@ class _Case:
     @property
     def text(self) -> str:
         post = self.claim.post
-        texts = (post.title, post.body, *(item.alt_text for item in self.media))
-        return "\n".join(text for text in texts if text)
+        return visible_text(post.title, post.body, [item.alt_text for item in self.media])
 
     def parts(self) -> tuple[PartRef, ...]:
         """Everything that the verdict must rest on, whether or not a provider can see it."""
@@ -111,96 +94,32 @@ def _read_cases(claims: Sequence[Claim]) -> list[_Case]:
 
 
 def _ask_all(cases: Sequence[_Case]) -> dict[int, list[ProviderResult]]:
-    """Ask each provider once for the whole batch, several providers at the same time."""
-    questions: dict[str, list[_Question]] = {}
-    for case in cases:
+    """Return every answer as a row, by submission."""
+    questions = []
+    for number, case in enumerate(cases):
         policy = queries.policy_of(case.rules.policy_id)
-        for part in case.questions():
-            for name in _route(policy, part.kind):
-                questions.setdefault(name, []).append(_Question(case.claim.submission, part))
+        questions += [Question(number, policy, part) for part in case.questions()]
     found: dict[int, list[ProviderResult]] = {}
-    for results in _in_parallel(questions):
-        for row in results:
-            found.setdefault(row.submission_id, []).append(row)
+    for answered in ask(questions):
+        row = _result(cases[answered.question.subject].claim.submission, answered)
+        found.setdefault(row.submission_id, []).append(row)
     return found
 
 
-def _in_parallel(questions: Mapping[str, list[_Question]]) -> list[list[ProviderResult]]:
-    """Ask outside providers at the same time, and the local ones meanwhile in this thread.
-
-    Local ones may read the database, whose connections belong to threads.
-    """
-    local = {name: asked for name, asked in questions.items() if registry.is_local(name)}
-    outside = {name: asked for name, asked in questions.items() if name not in local}
-    if not outside:
-        return [_ask(name, asked) for name, asked in local.items()]
-    with ThreadPoolExecutor(max_workers=len(outside), thread_name_prefix="ask") as pool:
-        waiting = [pool.submit(_ask, name, asked) for name, asked in outside.items()]
-        answered = [_ask(name, asked) for name, asked in local.items()]
-        return answered + [future.result() for future in waiting]
-
-
-def _route(policy: Policy, kind: Part) -> tuple[str, ...]:
-    names = policy.route.get(kind, ())
-    if (
-        policy.overload_then == "local_only"
-        and policy.overload_seconds is not None
-        and queries.oldest_due_seconds() > policy.overload_seconds
-    ):
-        return tuple(name for name in names if registry.is_local(name))
-    return names
-
-
-def _ask(name: str, questions: Sequence[_Question]) -> list[ProviderResult]:
-    """Put all questions to one provider in one call; a failure answers every one of them."""
-    started = time.perf_counter()
-    model_version = ""
-    try:
-        provider = registry.get_provider(name)
-        model_version = provider.model_version
-        given = provider.judge([question.part for question in questions])
-        answers = [_sound(answer) for _, answer in zip(questions, given, strict=True)]
-    except ProviderError as error:
-        answers = [Answer(Outcome.FAILED, error=error.code)] * len(questions)
-    except Exception as error:
-        # A provider's own fault must not stop the others: nothing was judged, and it says so.
-        logger.exception("provider_crashed", extra={"provider": name})
-        answers = [Answer(Outcome.FAILED, error=type(error).__name__)] * len(questions)
-    latency_ms = (time.perf_counter() - started) * 1000 / max(len(questions), 1)
-    return [
-        _result(name, question, answer, latency_ms, answer.model_version or model_version)
-        for question, answer in zip(questions, answers, strict=True)
-    ]
-
-
-def _sound(answer: Answer) -> Answer:
-    """Return an answer that a verdict may rest on: a judgement without proper scores has failed.
-
-    A score that is no number compares as low with every threshold, and none at all fires nothing.
-    """
-    scores = answer.scores.values()
-    if answer.outcome is Outcome.JUDGED and not (
-        scores and all(0.0 <= score <= 1.0 for score in scores)
-    ):
-        return replace(answer, outcome=Outcome.FAILED, scores={}, error="unsound_scores")
-    return answer
-
-
-def _result(
-    name: str, question: _Question, answer: Answer, latency_ms: float, model_version: str
-) -> ProviderResult:
+def _result(submission: Submission, answered: Answered) -> ProviderResult:
+    part, answer = answered.question.part, answered.answer
     return ProviderResult(
-        submission=question.submission,
-        provider=name,
-        model_version=model_version,
-        part_kind=question.part.kind,
-        part_key=question.part.key,
+        submission=submission,
+        provider=answered.provider,
+        model_version=answered.model_version,
+        part_kind=part.kind,
+        part_key=part.key,
         outcome=answer.outcome,
         scores={str(category): score for category, score in answer.scores.items()},
         spans=[[span.start, span.end, str(span.category)] for span in answer.spans],
         regions=[list(region) for region in answer.regions],
         raw=dict(answer.raw),
         error=answer.error,
-        latency_ms=latency_ms,
+        latency_ms=answered.latency_ms,
         cost_micros=answer.cost_micros,
     )

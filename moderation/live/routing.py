@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from channels.security.websocket import WebsocketDenier
+from django.urls import path, re_path
 
 from moderation.live.consumers import AuthorConsumer, PostConsumer, QueueConsumer, TopicConsumer
 
@@ -12,4 +13,6 @@ websocket_urlpatterns = [
     path("live/posts/<uuid:post_id>/", PostConsumer.as_asgi()),  # type: ignore[arg-type]
     path("live/topics/<uuid:post_id>/", TopicConsumer.as_asgi()),  # type: ignore[arg-type]
     path("live/queue/", QueueConsumer.as_asgi()),  # type: ignore[arg-type]
+    # Whoever knocks elsewhere is turned away; the router would raise.
+    re_path("", WebsocketDenier.as_asgi()),  # type: ignore[arg-type]
 ]

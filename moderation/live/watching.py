@@ -33,6 +33,7 @@ class Watched:
     visibility: str
     community_id: int
     owner_id: int | None
+    is_open: bool
 
     def line(self) -> dict[str, object]:
         """Return a snapshot's line: enough to see that a page is out of date, no content."""
@@ -44,7 +45,8 @@ class Watched:
         }
 
     def is_for(self, user: AnyUser) -> bool:
-        return self.visibility == Visibility.PUBLIC or self.is_of(user)
+        is_public_here = self.is_open and self.visibility == Visibility.PUBLIC
+        return is_public_here or self.is_of(user)
 
     def is_of(self, user: AnyUser) -> bool:
         """Whether it is the user's own, or belongs to a community that they moderate."""
@@ -118,6 +120,12 @@ def post_at_hint(post_id: UUID, sequence: int) -> Watched | None:
 
 def _watched(posts: QuerySet[Post]) -> Iterator[Watched]:
     rows = posts.select_related(None).values_list(
-        "pk", "revision", "status", "visibility", "community_id", "author__user_id"
+        "pk",
+        "revision",
+        "status",
+        "visibility",
+        "community_id",
+        "author__user_id",
+        "community__open_to_site_users",
     )
     return (Watched(*row) for row in rows)

@@ -67,7 +67,7 @@ class Community(models.Model):
     policy = models.ForeignKey(
         "PolicyRevision", on_delete=models.PROTECT, null=True, related_name="active_in"
     )
-    # Whether users of this site may post here; a client's community has people of its own.
+    # Whether users of this site read and post here; a client's community has people of its own.
     open_to_site_users = models.BooleanField(default=False)
     # Grows with every change of its words, so that each process knows when to read them again.
     words_version = models.PositiveIntegerField(default=0, editable=False)

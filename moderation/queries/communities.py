@@ -29,6 +29,14 @@ def policy_of(policy_id: int | None) -> Policy:
     return PolicyRevision.objects.get(pk=policy_id).parsed()
 
 
+@lru_cache(maxsize=1024)
+def policy_number_of(policy_id: int | None) -> int | None:
+    """Return the number that people know a policy revision by, None for the built-in policy."""
+    if policy_id is None:
+        return None
+    return PolicyRevision.objects.values_list("number", flat=True).get(pk=policy_id)
+
+
 @dataclass(frozen=True, slots=True)
 class RulesInForce:
     """What screening must know of a community; `language` is "" when it expects none."""
@@ -97,3 +105,4 @@ def forget_everything() -> None:
     for memory in (_load, _words, _communities):
         memory.clear()
     policy_of.cache_clear()
+    policy_number_of.cache_clear()

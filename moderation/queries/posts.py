@@ -15,14 +15,18 @@ from moderation.policy.fold import Enforced
 from moderation.queries.people import AnyUser, moderates
 from moderation.vocabulary import Action, EffectKind, Status, Visibility
 
+# Everyone else's site is theirs: what a client's community publishes is not published here.
+_PUBLIC_HERE = Q(visibility=Visibility.PUBLIC, community__open_to_site_users=True)
+
 
 def public_posts() -> QuerySet[Post]:
-    return Post.objects.filter(visibility=Visibility.PUBLIC)
+    """Return what every visitor of this site may read."""
+    return Post.objects.filter(_PUBLIC_HERE)
 
 
 def posts_for(user: AnyUser) -> QuerySet[Post]:
     """Return the posts that a user of this site may read: public ones and their own."""
-    allowed = Q(visibility=Visibility.PUBLIC)
+    allowed = _PUBLIC_HERE
     if user.is_authenticated:
         allowed |= Q(author__user=user.pk) & ~Q(visibility=Visibility.DELETED)
     return Post.objects.filter(allowed)
@@ -35,6 +39,13 @@ def get_post_for(user: AnyUser, post_id: UUID) -> Post:
     if found is None:
         raise NotFound("There is no such post.")
     return found
+
+
+def may_read_as(author_id: int, post: Post) -> bool:
+    """Whether whoever is this author may read a post of the same community."""
+    if post.visibility == Visibility.PUBLIC:
+        return True
+    return post.author_id == author_id and post.visibility != Visibility.DELETED
 
 
 def own_posts(user: User) -> QuerySet[Post]:
@@ -111,7 +122,8 @@ def get_media_for(user: AnyUser, media_id: UUID) -> MediaItem:
     Readers get what the current revision of a public post shows; authors their own; moderators
     what belongs to a community of theirs.
     """
-    item = MediaItem.objects.select_related("post", "author").filter(pk=media_id).first()
+    items = MediaItem.objects.select_related("post", "author", "community")
+    item = items.filter(pk=media_id).first()
     if item is None or not _may_read_media(user, item):
         raise NotFound("There is no such file.")
     return item
@@ -124,7 +136,8 @@ def _may_read_media(user: AnyUser, item: MediaItem) -> bool:
         return False
     if user.is_authenticated and item.author.user_id == user.pk:
         return True
-    return item.post.visibility == Visibility.PUBLIC and item.shows_in(item.post.revision)
+    is_public_here = item.community.open_to_site_users and item.post.visibility == Visibility.PUBLIC
+    return is_public_here and item.shows_in(item.post.revision)
 
 
 def enforced_on(post_id: UUID, revision: int, *, without: int = 0) -> list[Enforced]:

@@ -29,7 +29,7 @@ class BoardAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> Any:
         if db_field.name == "community":
-            kwargs["queryset"] = _communities(request)
+            kwargs["queryset"] = _communities(request).filter(open_to_site_users=True)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_view_permission(self, request: HttpRequest, obj: Board | None = None) -> bool:

@@ -43,6 +43,12 @@ class Card:
         return self.story is None or self.story.is_settled
 
     @property
+    def topic(self) -> Post | None:
+        """What this replies to, None once whoever wrote the reply may no longer read that."""
+        topic = self.post.parent
+        return topic if topic and queries.may_read_as(self.post.author_id, topic) else None
+
+    @property
     def ready_pictures(self) -> list[MediaItem]:
         return [item for item in self.pictures if item.state == MediaState.READY]
 
@@ -118,15 +124,20 @@ def board_list() -> list[BoardEntry]:
         .order_by("-pk")
         .values("pk")[:1]
     )
-    boards = list(Board.objects.select_related("community").annotate(latest=Subquery(newest)))
+    boards = list(_open_boards().annotate(latest=Subquery(newest)))
     ids = [board.latest for board in boards if board.latest]
     latest = queries.public_posts().select_related("author").in_bulk(ids)
     return [BoardEntry(board, latest.get(board.latest)) for board in boards]
 
 
+def _open_boards() -> QuerySet[Board]:
+    """Boards of a community that was closed to this site's users are gone with its posts."""
+    return Board.objects.filter(community__open_to_site_users=True).select_related("community")
+
+
 def get_board(slug: str) -> Board:
     """Raises `NotFound`."""
-    board = Board.objects.select_related("community").filter(slug=slug).first()
+    board = _open_boards().filter(slug=slug).first()
     if board is None:
         raise NotFound("There is no such board.")
     return board

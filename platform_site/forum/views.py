@@ -115,8 +115,10 @@ def post(request: HttpRequest, post_id: UUID) -> HttpResponse:
 @page
 def post_card(request: HttpRequest, post_id: UUID) -> HttpResponse:
     """One post, for a page that is already open."""
-    template = "forum/_own_card.html" if request.GET.get("as") == "own" else "forum/_card.html"
-    return render(request, template, {"card": queries.card(request.user, post_id)})
+    card = queries.card(request.user, post_id)
+    as_own = card.is_own and request.GET.get("as") == "own"
+    template = "forum/_own_card.html" if as_own else "forum/_card.html"
+    return render(request, template, {"card": card})
 
 
 @require_safe

@@ -98,6 +98,12 @@ def test_every_row_speaks_of_every_role():
     assert all(len(row) == len(ROLES) for rows in MATRIX.values() for row in rows.values())
 
 
+def test_a_site_user_does_not_read_what_a_clients_community_published(bo):
+    post = PostFactory.create(author__community__slug="a-clients-own")
+    for address in (f"/api/v1/posts/{post.pk}", f"/api/v1/posts/{post.pk}/status"):
+        assert bo.get(address).status_code == 404
+
+
 def test_a_site_user_cannot_write_into_a_clients_community(bo):
     closed = CommunityFactory.create(slug="a-clients-own")
     answer = bo.post(

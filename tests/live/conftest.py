@@ -95,7 +95,7 @@ signed_in: Callable[[User], Any] = sync_to_async(_browser)
 
 @pytest.fixture
 def community(transactional_db) -> Community:
-    return CommunityFactory.create()
+    return CommunityFactory.create(open_to_site_users=True)
 
 
 @pytest.fixture

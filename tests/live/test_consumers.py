@@ -112,10 +112,27 @@ async def test_nobody_listens_without_an_account(transactional_db):
     assert await refused("/live/queue/") == consumers.NOT_SIGNED_IN
 
 
-@pytest.mark.parametrize("origin", [b"https://elsewhere.example", b"null", None])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        b"https://elsewhere.example",
+        b"http://localhost:9999",  # another program's page on this machine
+        b"https://localhost",
+        b"http://localhost.elsewhere.example",
+        b"http://localhost:80.elsewhere.example",
+        b"null",
+        b"",
+        None,
+    ],
+)
 async def test_a_page_of_another_site_opens_no_socket(bo, origin):
     client = await signed_in(bo)
     await refused("/live/me/", client, origin=origin)
+
+
+@pytest.mark.parametrize("path", ["/", "/live/", "/live/topics/x/", "/admin/"])
+async def test_a_socket_to_nowhere_is_turned_away(path):
+    assert await refused(path)
 
 
 async def test_logging_out_closes_the_socket(bo, community, quick_checks):
@@ -304,6 +321,16 @@ async def test_the_queue_of_another_community_stays_silent(bo, ada, community):
         post = await written(bo, other)
         await in_thread(edit_post)(post_id=post.pk, base_revision=1, actor=AUTHOR, body="Changed.")
         assert await socket.receive_nothing(timeout=0.3)
+
+
+async def test_what_a_clients_community_published_is_watched_by_its_author_alone(bo, cy, community):
+    post = await written(bo, community)
+    await Community.objects.aupdate(open_to_site_users=False)
+    for kind in ("posts", "topics"):
+        path = f"/live/{kind}/{post.pk}/"
+        assert await refused(path, await signed_in(cy)) == consumers.GONE
+        async with opened(path, await signed_in(bo)):
+            pass
 
 
 async def test_members_do_not_watch_the_queue(bo):

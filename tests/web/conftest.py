@@ -16,7 +16,7 @@ from tests.factories import CommunityFactory, UserFactory, make_moderator
 
 @pytest.fixture
 def community(db) -> Community:
-    return CommunityFactory.create(slug="street")
+    return CommunityFactory.create(slug="street", open_to_site_users=True)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
-from moderation.models import MediaItem, Post
+from moderation.models import Community, MediaItem, Post
 from moderation.vocabulary import MediaState, Visibility
 from tests.factories import PostFactory, UserFactory, make_moderator, site_author
 from tests.web.conftest import browser
@@ -71,6 +71,13 @@ def test_an_address_that_worked_stops_working_when_the_post_is_hidden(item, view
     assert fetch(client, item).status_code == 200
     Post.objects.filter(pk=item.post_id).update(visibility=Visibility.HIDDEN)
     assert fetch(client, item).status_code == 404
+
+
+def test_a_picture_of_a_clients_community_is_not_served_to_our_visitors(item, viewer):
+    Community.objects.update(open_to_site_users=False)
+    statuses = {who: fetch(viewer(who), item).status_code for who in ("visitor", "stranger")}
+    assert statuses == {"visitor": 404, "stranger": 404}
+    assert fetch(viewer("author"), item).status_code == 200
 
 
 def test_readers_do_not_get_what_an_edit_took_out(item, viewer):

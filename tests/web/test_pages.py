@@ -117,6 +117,40 @@ def test_my_posts_are_mine_alone(of, bo, cy):
     assert "By Bo" in of(bo).read("my_posts")
 
 
+@pytest.mark.parametrize("away", ["taken down", "deleted"])
+def test_who_replied_no_longer_reads_a_topic_that_is_gone_by_their_reply(of, bo, cy, away):
+    topic = of(bo).start(title="A title that is gone")
+    reply = of(cy).reply(topic)
+    assert topic.title in of(cy).read("my_posts")
+    if away == "deleted":
+        of(bo).client.post(reverse("forum:delete", args=[topic.pk]))
+    else:
+        Post.objects.filter(pk=topic.pk).update(visibility=Visibility.HIDDEN)
+    for name, *args in (("my_posts",), ("post", reply.pk), ("edit", reply.pk)):
+        page = of(cy).read(name, *args)
+        assert reply.body in page
+        assert topic.title not in page
+
+
+def test_a_card_as_its_author_sees_it_is_for_its_author(of, bo, cy):
+    topic = of(bo).start()
+    address = reverse("forum:post_card", args=[topic.pk]) + "?as=own"
+    assert "post--own" in of(bo).client.get(address).content.decode()
+    shown = of(cy).client.get(address)
+    assert shown.status_code == 200
+    assert "post--own" not in shown.content.decode()
+
+
+@pytest.mark.parametrize("page", ["topic", "post", "post_card", "topic_row"])
+def test_what_a_clients_community_publishes_is_not_published_here(of, bo, cy, community, page):
+    topic = of(bo).start()
+    community.open_to_site_users = False
+    community.save()
+    for reader in (None, cy):
+        assert of(reader).get(page, topic.pk).status_code == 404
+    assert topic.title not in of(cy).read("home")
+
+
 @pytest.mark.parametrize("page", ["edit", "delete"])
 def test_nobody_changes_the_post_of_another(of, bo, cy, page):
     topic = of(bo).start()

@@ -36,7 +36,8 @@ ALLOWED_HOSTS = [*SITE_URL.hosts, *env.read_list("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [SITE_URL.origin]
 
 # Only a proxy that sets X-Forwarded-Proto itself may be believed; anyone can send the header.
-if env.read_bool("BEHIND_PROXY", default=False):
+BEHIND_PROXY = env.read_bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = env.read_bool("SSL_REDIRECT", default=SITE_URL.is_https)
 # Health checks come from the machine itself, without TLS.

@@ -31,6 +31,7 @@ def web(listener: socket.socket) -> Callable[[], None]:
 
     def run() -> None:
         import uvicorn
+        from django.conf import settings
 
         config = uvicorn.Config(
             "platform_site.asgi:application",
@@ -41,6 +42,8 @@ def web(listener: socket.socket) -> Callable[[], None]:
             ws="websockets-sansio",
             ws_max_size=64 * 1024,  # clients send hints, never content
             timeout_graceful_shutdown=2,
+            # Otherwise anyone on this machine names the address that wrong passwords count for.
+            proxy_headers=settings.BEHIND_PROXY,
         )
         asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 

@@ -210,10 +210,10 @@ def test_a_long_text_is_read_to_its_end_in_little_time(
 ) -> None:
     text = (filler * (100_000 // len(filler.encode())))[:100_000] + " I will kill you"
     provider.judge([TextPart("a", filler)])
-    began = time.process_time()
+    began = time.thread_time()
     answer = provider.judge([TextPart("a", text)])[0]
     # 200 ms is the promise on a quiet machine; a busy one may take twice that.
-    assert time.process_time() - began < 0.4
+    assert time.thread_time() - began < 0.4
     assert answer.scores[Category.THREAT] >= 0.85
 
 

@@ -640,6 +640,7 @@ def test_the_name_is_kept_for_tls_though_the_address_is_dialled(
     tls_server: tuple[HTTPServer, list[str | None]], certificate: Path
 ) -> None:
     server, names = tls_server
+    names.clear()
     with tls_client(server, certificate, "public.example") as client:
         for _ in range(3):
             fetched = client.fetch(f"https://public.example:{server.port}/", **LIMITS)

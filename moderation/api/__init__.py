@@ -3,7 +3,7 @@
 authentication   who calls: an API key, or a user of this site
 callers          what a caller may read and write, and in whose name
 limits           how much a caller may ask for
-parsers, bodies  what was sent, as values of ours
+parsers, bodies  what was sent, as values of ours (drafts to check: check_bodies)
 views/           one act each
 answers          posts as clients see them
 errors           every error as an HTTP answer

@@ -71,6 +71,19 @@ class Fields:
             self._note(name, "is required")
         return value
 
+    def number(self, name: str, *, least: int, most: int, default: int) -> int:
+        """Return a whole number, which in a form is a text; `default` for one that is absent."""
+        value = self._sent.get(name)
+        if value is None or value == "":
+            return default
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
+            value = int(value)
+        # True and False are whole numbers too, to Python.
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self._note(name, f"is a number from {least} to {most}")
+            return default
+        return value
+
     def uuid(self, name: str) -> UUID | None:
         value = self.text(name, most=40)
         found = uuid_of(value)
@@ -137,7 +150,7 @@ def read_new_post(request: Request, caller: Caller) -> NewPost:
     """Return the post of a JSON body or a form. Raises `InvalidFields`."""
     sent = request.data
     if isinstance(sent, QueryDict):
-        post = _new_post(Fields(_unfold_form(sent)), caller, media=_uploads(request, sent))
+        post = _new_post(Fields(unfold_form(sent)), caller, media=read_uploads(request, sent))
     else:
         post = _new_post(Fields(sent), caller)
     return post
@@ -170,7 +183,7 @@ def _new_post(
     conf = get_conf()
     writer = caller.writer() or _writer(fields)
     title = fields.text("title", most=conf.max_title_chars)
-    body = _body(fields)
+    body = read_body(fields)
     channel = fields.text("channel", most=MAX_CHANNEL_CHARS)
     parent_id = fields.uuid("parent")
     media = media or _addresses(fields)
@@ -205,13 +218,14 @@ def read_person(fields: Fields, name: str) -> str:
     return found
 
 
-def _body(fields: Fields) -> str:
+def read_body(fields: Fields, *, keep_blanks: bool = False) -> str:
+    """Return the text, under either of its names."""
     most = get_conf().max_body_chars
     if "text" in fields:
         if "body" in fields:
             fields.note("text", "is another name of `body`: send one of them")
-        return fields.text("text", most=most)
-    return fields.text("body", most=most)
+        return fields.text("text", most=most, keep_blanks=keep_blanks)
+    return fields.text("body", most=most, keep_blanks=keep_blanks)
 
 
 def _addresses(fields: Fields) -> tuple[NewMedia, ...]:
@@ -223,7 +237,7 @@ def _addresses(fields: Fields) -> tuple[NewMedia, ...]:
     return tuple(found)
 
 
-def _unfold_form(form: QueryDict) -> dict[str, object]:
+def unfold_form(form: QueryDict) -> dict[str, object]:
     """Return a form as the JSON body that says the same: `author_id` is `author.id`."""
     sent: dict[str, object] = {name: form.get(name) for name in form}
     if "author_id" in sent:
@@ -233,7 +247,7 @@ def _unfold_form(form: QueryDict) -> dict[str, object]:
     return sent
 
 
-def _uploads(request: Request, form: QueryDict) -> tuple[NewMedia, ...]:
+def read_uploads(request: Request, form: QueryDict) -> tuple[NewMedia, ...]:
     """Return a form's files; the first `alt_text` belongs to the first file, and so on."""
     files = request.FILES.getlist("media")
     if any(isinstance(item, str) for item in form.getlist("media")):
@@ -280,10 +294,10 @@ def read_edit(request: Request) -> Edit:
     """Return the changes of a JSON body or a form. Raises `InvalidFields`."""
     sent = request.data
     form = sent if isinstance(sent, QueryDict) else None
-    fields = Fields(sent if form is None else _unfold_form(form))
+    fields = Fields(sent if form is None else unfold_form(form))
     title = fields.text("title", most=get_conf().max_title_chars)
-    body = _body(fields)
-    media = _addresses(fields) if form is None else _uploads(request, form)
+    body = read_body(fields)
+    media = _addresses(fields) if form is None else read_uploads(request, form)
     keep = _kept_media(fields, form)
     fields.finish()
     return Edit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from moderation.api.views.check import Check
 from moderation.api.views.content import GetContentStatus, SubmitContent
 from moderation.api.views.documents import DocsPage, OpenApiDocument
 from moderation.api.views.fallback import Nowhere
@@ -19,6 +20,7 @@ urlpatterns = [
     path("v1/posts/<str:post_id>/status", GetStatus.as_view(), name="post-status"),
     path("v1/content/submit", SubmitContent.as_view(), name="content-submit"),
     path("v1/content/<str:content_id>/status", GetContentStatus.as_view(), name="content-status"),
+    path("v1/check", Check.as_view(), name="check"),
     path("v1/hint", Hint.as_view(), name="hint"),
     path("v1/openapi.json", OpenApiDocument.as_view(), name="openapi"),
     path("v1/docs", DocsPage.as_view(), name="docs"),

@@ -91,15 +91,20 @@ def _prepare(item: MediaItem) -> None:
 
 
 def _read(item: MediaItem) -> bytes:
-    conf = get_conf()
     if item.incoming:
         with item.incoming.open("rb") as file:
             data: bytes = file.read()
         return data
+    return fetch_attachment(item.source_url)
+
+
+def fetch_attachment(url: str, *, timeout_seconds: float = FETCH_TIMEOUT_SECONDS) -> bytes:
+    """Return the file behind an attachment's address. Raises `FetchRefused`."""
+    conf = get_conf()
     fetched = fetch(
-        item.source_url,
+        url,
         max_bytes=conf.max_upload_bytes,
-        timeout_seconds=FETCH_TIMEOUT_SECONDS,
+        timeout_seconds=timeout_seconds,
         allow_private_hosts=conf.fetch_allowed_hosts,
     )
     return fetched.content

@@ -51,6 +51,7 @@ def _body(route, method, role):
     return {
         "posts-bulk": {"posts": [post]},
         "content-submit": {"text": "Ripe.", "userId": "p1"},
+        "check": {"text": "The tomatoes are finally ripe.", **community},
         "hint": {"text": "The tomatoes are finally ripe.", **community},
         "post": {"body": "The tomatoes are ripe at last."},
     }.get(route, post)

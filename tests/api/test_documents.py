@@ -59,6 +59,7 @@ def test_the_document_is_openapi_and_names_every_act(document):
         "delete_post",
         "submit_content",
         "get_content_status",
+        "check",
         "hint",
     }
 
@@ -89,6 +90,8 @@ def test_answers_are_as_the_document_describes_them(keyed, document):
     stale = keyed.send("PATCH", path, {"body": "Ripest."}, if_match='"1"')
     conforms(document, stale, "edit_post")
     conforms(document, keyed.send("POST", "/api/v1/hint", {"text": "Ripe."}), "hint")
+    for asked in ({"text": "Ripe."}, {"items": [{"text": "Ripe."}]}, {}):
+        conforms(document, keyed.send("POST", "/api/v1/check", asked), "check")
     content = keyed.send("POST", "/api/v1/content/submit", {"text": "Hi", "userId": "bo"})
     conforms(document, content, "submit_content")
     address = f"/api/v1/content/{content.json()['contentId']}/status"

@@ -1,0 +1,279 @@
+"""Say what a community's policy would say of drafts, at once and without keeping anything.
+
+The same route, the same providers and the same judge as for a post; only who waits is another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from moderation import queries
+from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
+from moderation.media.decode import PreparedMedia, prepare_image
+from moderation.models import Community
+from moderation.pipeline.asking import TEXT_KEY, Answered, Question, ask, visible_text
+from moderation.pipeline.media import FETCH_TIMEOUT_SECONDS, NewMedia, fetch_attachment
+from moderation.policy.verdict import PartRef, Verdict, reach_verdict
+from moderation.providers.base import AnyPart, ImagePart, TextPart
+from moderation.text.community_words import find_words
+from moderation.vocabulary import Action, Category, MediaKind, Outcome, Part, WordAction
+
+# The rule of a draft that submit would refuse for a word of its community.
+BLOCKED_WORD = "word.block"
+# What is fetched must leave outside providers the other half of the time.
+SHARE_FOR_FETCHING = 0.5
+# Addresses are waited for, not computed; decoding takes turns in its own processes anyway.
+MOST_FETCHES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A post that nobody has sent yet."""
+
+    community: Community
+    title: str = ""
+    body: str = ""
+    media: tuple[NewMedia, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """Characters `start` to `end` (exclusive) of a field as it was sent that drove a score.
+
+    `field` is `title`, `text` or `media.0.alt_text`; a word of the community has no category.
+    """
+
+    field: str
+    start: int
+    end: int
+    category: Category | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the policy would say, and what it would rest on.
+
+    `policy_number` is None where a community has no policy of its own. Attachments are the parts
+    `media.0`, `media.1` and so on.
+    """
+
+    verdict: Verdict
+    answers: tuple[Answered, ...]
+    flagged: tuple[Flagged, ...]
+    policy_number: int | None
+
+    @property
+    def scores(self) -> dict[Category, float]:
+        """The highest score of each category that anybody judged."""
+        highest: dict[Category, float] = {}
+        for item in self.answers:
+            if item.answer.outcome is Outcome.JUDGED:
+                for category, score in item.answer.scores.items():
+                    highest[category] = max(score, highest.get(category, 0.0))
+        return highest
+
+
+def check(drafts: Sequence[Draft], *, deadline_seconds: float) -> list[Checked]:
+    """Return what the policies of the drafts' communities would say of each, in order.
+
+    After `deadline_seconds` nobody outside this machine is waited for: what they had not said or
+    sent by then was not judged. Nobody is asked about a draft with a word that its community
+    blocks. Raises `InvalidSubmission` for a draft with nothing in it.
+    """
+    now = time.monotonic()
+    rules = queries.rules_in_force({draft.community.pk for draft in drafts})
+    with TemporaryDirectory(prefix="gatehouse-check-") as folder:
+        bench = _Workbench(Path(folder), fetch_until=now + deadline_seconds * SHARE_FOR_FETCHING)
+        cases = [
+            _Case(draft, rules[draft.community.pk], pictures)
+            for draft, pictures in zip(drafts, bench.prepare(drafts), strict=True)
+        ]
+        blocked = [case.blocked_words() for case in cases]
+        questions = [
+            Question(number, queries.policy_of(case.rules.policy_id), part)
+            for number, case in enumerate(cases)
+            if not blocked[number]
+            for part in case.questions()
+        ]
+        answers = _by_subject(ask(questions, until=now + deadline_seconds))
+    return [
+        _refused(case, blocked[number])
+        if blocked[number]
+        else _judged(case, answers.get(number, []))
+        for number, case in enumerate(cases)
+    ]
+
+
+def _by_subject(answers: Iterable[Answered]) -> dict[int, list[Answered]]:
+    found: dict[int, list[Answered]] = {}
+    for answered in answers:
+        found.setdefault(answered.question.subject, []).append(answered)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An attachment: what providers can see of it, None when it could not be used."""
+
+    ref: PartRef
+    part: ImagePart | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A draft with its community's rules and what became of its attachments."""
+
+    draft: Draft
+    rules: queries.RulesInForce
+    pictures: Sequence[_Picture]
+
+    def __post_init__(self) -> None:
+        if not (self.text or self.pictures):
+            raise InvalidSubmission("A post needs a text or an attachment.")
+
+    @property
+    def text(self) -> str:
+        title, body, *alt_texts = (sent.strip() for _, sent in self._fields())
+        return visible_text(title, body, alt_texts)
+
+    def _fields(self) -> list[tuple[str, str]]:
+        draft = self.draft
+        alt_texts = [
+            (f"{_key(number)}.alt_text", item.alt_text) for number, item in enumerate(draft.media)
+        ]
+        return [("title", draft.title), ("text", draft.body), *alt_texts]
+
+    def parts(self) -> list[PartRef]:
+        """Everything that the verdict must rest on, whether or not a provider can see it."""
+        text = [PartRef(TEXT_KEY, Part.TEXT)] if self.text else []
+        return [*text, *(picture.ref for picture in self.pictures)]
+
+    def questions(self) -> list[AnyPart]:
+        asked: list[AnyPart] = [item.part for item in self.pictures if item.part is not None]
+        if self.text:
+            scope = str(self.draft.community.pk)
+            asked.append(TextPart(TEXT_KEY, self.text, self.rules.language, scope=scope))
+        return asked
+
+    def blocked_words(self) -> list[tuple[int, int]]:
+        """Return where words stand that would have the post refused."""
+        matcher = queries.community_matcher(self.draft.community)
+        return [(hit.start, hit.end) for hit in find_words(self.text, matcher, WordAction.BLOCK)]
+
+    def locate(self, spans: Sequence[tuple[int, int, Category | None]]) -> tuple[Flagged, ...]:
+        """Return places in the joined text as places in the fields that were sent.
+
+        A span over two fields is told once for each of them.
+        """
+        found: set[Flagged] = set()
+        at = 0
+        for name, sent in self._fields():
+            shown = sent.strip()
+            if not shown:
+                continue
+            shift = sent.index(shown) - at
+            for start, end, category in spans:
+                first, last = max(start, at), min(end, at + len(shown))
+                if first < last:
+                    found.add(Flagged(name, first + shift, last + shift, category))
+            at += len(shown) + 1
+        return tuple(
+            sorted(found, key=lambda one: (one.field, one.start, one.end, one.category or ""))
+        )
+
+
+def _key(number: int) -> str:
+    return f"media.{number}"
+
+
+def _judged(case: _Case, answers: Sequence[Answered]) -> Checked:
+    verdict = reach_verdict(
+        policy=queries.policy_of(case.rules.policy_id),
+        parts=case.parts(),
+        evidence=[item.evidence() for item in answers],
+        # Samples are taken of posts; whether this one would be has no bearing on its verdict.
+        sample_key="",
+    )
+    spans = [
+        (span.start, span.end, span.category)
+        for item in answers
+        if item.question.part.key == TEXT_KEY and item.answer.outcome is Outcome.JUDGED
+        for span in item.answer.spans
+    ]
+    return _checked(case, verdict, answers, case.locate(spans))
+
+
+def _refused(case: _Case, words: Sequence[tuple[int, int]]) -> Checked:
+    verdict = Verdict(
+        action=Action.BLOCK,
+        rule=BLOCKED_WORD,
+        part=TEXT_KEY,
+        not_judged=tuple(part.key for part in case.parts()),
+    )
+    return _checked(case, verdict, (), case.locate([(start, end, None) for start, end in words]))
+
+
+def _checked(
+    case: _Case, verdict: Verdict, answers: Sequence[Answered], flagged: tuple[Flagged, ...]
+) -> Checked:
+    number = queries.policy_number_of(case.rules.policy_id)
+    return Checked(verdict, tuple(answers), flagged, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workbench:
+    """Where attachments lie while they are looked at. Addresses are fetched until `fetch_until`."""
+
+    folder: Path
+    fetch_until: float
+
+    def prepare(self, drafts: Sequence[Draft]) -> list[list[_Picture]]:
+        """Return each draft's attachments as providers see them."""
+        jobs = [
+            (number, place, item)
+            for number, draft in enumerate(drafts)
+            for place, item in enumerate(draft.media)
+        ]
+        pictures: list[list[_Picture]] = [[] for _ in drafts]
+        if not jobs:
+            return pictures
+        with ThreadPoolExecutor(MOST_FETCHES_AT_ONCE, thread_name_prefix="check-media") as pool:
+            prepared = list(pool.map(self._prepare, [item for _, _, item in jobs]))
+        for (number, place, item), made in zip(jobs, prepared, strict=True):
+            scope = str(drafts[number].community.pk)
+            part = self._lay_down(made, number, _key(place), scope) if made else None
+            announced = Part.GIF if item.kind is MediaKind.GIF else Part.IMAGE
+            ref = PartRef(_key(place), part.kind if part else announced)
+            pictures[number].append(_Picture(ref, part))
+        return pictures
+
+    def _prepare(self, media: NewMedia) -> PreparedMedia | None:
+        try:
+            return prepare_image(media.data or self._fetch(media.url))
+        except (FetchRefused, MediaRefused):
+            return None
+
+    def _fetch(self, url: str) -> bytes:
+        left = self.fetch_until - time.monotonic()
+        return fetch_attachment(url, timeout_seconds=min(left, FETCH_TIMEOUT_SECONDS))
+
+    def _lay_down(self, made: PreparedMedia, number: int, key: str, scope: str) -> ImagePart:
+        stem = f"{number}.{key}"
+        path = self.folder / f"{stem}.{made.extension}"
+        path.write_bytes(made.content)
+        frames = [self.folder / f"{stem}.{place}.jpg" for place in range(len(made.frames))]
+        for frame, content in zip(frames, made.frames, strict=True):
+            frame.write_bytes(content)
+        return ImagePart(
+            key=key,
+            path=path,
+            kind=Part.GIF if made.kind is MediaKind.GIF else Part.IMAGE,
+            perceptual_hash=made.perceptual_hash,
+            frame_paths=tuple(frames),
+            scope=scope,
+        )

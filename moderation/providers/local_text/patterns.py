@@ -6,6 +6,7 @@ score is what share of such uses, in our judgement, a moderator would act on.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -175,16 +176,31 @@ PHRASES: tuple[Phrase, ...] = (
 )  # fmt: skip
 
 
+# What may stand between two words of a phrase: line breaks and marks of emphasis hide nothing.
+_GAP = r"(?:[\s*~`\"|-]{1,6})"
+# A blank, or a whole character class, whose own blanks stay as they are.
+_BLANK_OR_CLASS = re.compile(r"\[[^\]]*\]| ")
+
+
+def _across_marks(pattern: str) -> str:
+    """Return a pattern whose blanks match whatever keeps words apart, and whose dots all lines."""
+    loose = _BLANK_OR_CLASS.sub(lambda found: _GAP if found[0] == " " else found[0], pattern)
+    return f"(?s){loose}"
+
+
 @cache
 def _compiled() -> tuple[re2.Set, tuple[re2._Regexp, ...], tuple[re2._Regexp | None, ...]]:
     found = re2.Set.SearchSet()
     for phrase in PHRASES:
-        found.Add(phrase.pattern)
+        found.Add(_across_marks(phrase.pattern))
     found.Compile()
     return (
         found,
-        tuple(re2.compile(phrase.pattern) for phrase in PHRASES),
-        tuple(re2.compile(phrase.unless) if phrase.unless else None for phrase in PHRASES),
+        tuple(re2.compile(_across_marks(phrase.pattern)) for phrase in PHRASES),
+        tuple(
+            re2.compile(_across_marks(phrase.unless)) if phrase.unless else None
+            for phrase in PHRASES
+        ),
     )
 
 
@@ -198,6 +214,8 @@ def find_phrases(text: str) -> list[tuple[int, int, dict[Category, float]]]:
     The text must be encodable: lone surrogates are the caller's to replace.
     """
     together, patterns, exceptions = _compiled()
+    # The one mark of emphasis that counts as part of a word; nothing moves.
+    text = text.replace("_", " ")
     found = []
     for number in together.Match(text) or ():
         for hit in patterns[number].finditer(text):

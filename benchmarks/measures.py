@@ -45,6 +45,7 @@ class Bounds:
     per_bulk: int = 100
     idle_posts: int = 100
     images: int = 40
+    checks_per_second: float = 50.0
     small: int = 10_000
     large: int = 1_000_000
 
@@ -231,6 +232,49 @@ def _at_half_rate(stack: Stack, bench: Bench) -> Numbers:
         "rate": sustained / 2,
         "posts": flow.posts,
         "request_ms": percentiles(result["latencies"]),
+    }
+
+
+def check_latency(bench: Bench) -> Numbers:
+    """How long a synchronous check of a text takes, at a steady rate. Bar: p95 ≤ 50 ms, aim 20."""
+    ours = Gatehouse(bench.services, shape=bench.shape)
+    rate = bench.bounds.checks_per_second
+    asking: Numbers = {
+        "path": ours.check_path,
+        "item": ours.check_item,
+        # Room for a pause of the server: a driver without a free connection would hold back.
+        "connections": 64,
+        "rate": rate,
+    }
+    rounds = []
+    try:
+        ours.prepare()
+        for number in range(1, bench.bounds.rounds + 1):
+            with ours:
+                drive(ours, **asking, seconds=WARM_UP_SECONDS)
+                before = ours.cpu()
+                result = drive(
+                    ours, **asking, seconds=bench.bounds.seconds, first=10_000, seed=number
+                )
+                used = sum(seconds - before.get(pid, 0.0) for pid, seconds in ours.cpu().items())
+            found = {
+                "rate": rate,
+                "checks": result["posts"],
+                "request_ms": percentiles(result["latencies"]),
+                "cpu_ms_per_check": used * 1000 / result["posts"],
+            }
+            rounds.append(found)
+            bench.say(f"check {number}: {_latency_words(found)}")
+    finally:
+        ours.remove()
+    return {
+        "rate": rate,
+        "rounds": rounds,
+        "cpu": spread([one["cpu_ms_per_check"] for one in rounds]),
+        **{
+            which: spread([one["request_ms"][which] for one in rounds])
+            for which in ("p50", "p95", "p99")
+        },
     }
 
 
@@ -468,6 +512,7 @@ MEASURES: dict[str, Callable[[Bench], Numbers]] = {
     "single": single,
     "bulk": bulk,
     "submit": submit_latency,
+    "check": check_latency,
     "verdict": verdict_latency,
     "image": image_latency,
     "growth": growth,

@@ -84,6 +84,15 @@ def _submit(found: Numbers) -> list[Row]:
     return rows
 
 
+def _check(found: Numbers) -> list[Row]:
+    what = f"synchronous check of a text, {found['rate']:.0f} requests/s"
+    rows = [
+        (f"{what}, {which}, ms", _spread(found[which], digits=1), "", "")
+        for which in ("p50", "p95", "p99")
+    ]
+    return [*rows, ("… CPU, ms/check", _spread(found["cpu"], digits=2), "", "")]
+
+
 def _verdict(found: Numbers) -> list[Row]:
     return _idle("text, idle machine: answer to verdict", found)
 
@@ -124,6 +133,7 @@ ROWS = {
     "single": _single,
     "bulk": _bulk,
     "submit": _submit,
+    "check": _check,
     "verdict": _verdict,
     "image": _image,
     "growth": _growth,

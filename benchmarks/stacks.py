@@ -252,6 +252,8 @@ class Gatehouse(Stack):
     path = "/api/v1/posts"
     bulk_path = "/api/v1/posts/bulk"
     item = f'{{"author":{{"id":"user-%(author)d"}},"text":"{TEXT}"}}'
+    check_path = "/api/v1/check"
+    check_item = f'{{"text":"{TEXT}"}}'
     key = ""
 
     def __init__(

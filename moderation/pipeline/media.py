@@ -30,6 +30,8 @@ from moderation.vocabulary import MediaKind, MediaState, Part
 logger = logging.getLogger(__name__)
 
 FETCH_TIMEOUT_SECONDS = 8.0
+# A flag of the VP8X header (developers.google.com/speed/webp/docs/riff_container).
+_WEBP_ANIMATION = 0x02
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class NewMedia:
     @property
     def kind(self) -> MediaKind:
         """What it announces itself to be; what it is shows when it is decoded."""
-        is_animated_webp = self.data[8:12] == b"WEBP" and b"ANIM" in self.data[12:64]
+        # Its header says so; the frames themselves may stand behind a colour profile of any size.
+        flags = self.data[20] if self.data[8:16] == b"WEBPVP8X" and len(self.data) > 20 else 0
+        is_animated_webp = bool(flags & _WEBP_ANIMATION)
         return MediaKind.GIF if self.data[:4] == b"GIF8" or is_animated_webp else MediaKind.IMAGE
 
     @property

@@ -133,13 +133,28 @@ def test_alt_text_is_judged_with_the_post(community):
     assert max(result.scores.values()) > 0.5
 
 
+def webp(*frames: Image.Image, **options) -> bytes:
+    encoded = io.BytesIO()
+    frames[0].save(encoded, "WEBP", save_all=True, append_images=frames[1:], **options)
+    return encoded.getvalue()
+
+
+RED, BLUE = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
         (b"GIF89a....", MediaKind.GIF),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8X\n\x00\x00\x00\x00\x00\x00\x00ANIM", MediaKind.GIF),
+        (webp(RED, BLUE), MediaKind.GIF),
+        # A colour profile pushes the frames far down.
+        (webp(RED, BLUE, icc_profile=b"profile" * 1_000), MediaKind.GIF),
+        (webp(RED), MediaKind.IMAGE),
+        (webp(RED, icc_profile=b"ANIM" * 10), MediaKind.IMAGE),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8X", MediaKind.IMAGE),
         (b"\x89PNG\r\n", MediaKind.IMAGE),
     ],
+    ids=["gif", "animated", "animated behind a profile", "still", "named", "cut short", "png"],
 )
 def test_upload_announces_its_kind(data, kind):
     assert NewMedia(data=data).kind is kind

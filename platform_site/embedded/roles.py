@@ -6,8 +6,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from moderation.vocabulary import Lane
+
+if TYPE_CHECKING:
+    import uvicorn
 
 # Judging is mostly waiting (database, providers), and the models release the interpreter's lock.
 WORKER_THREADS = 4
@@ -31,23 +35,28 @@ def web(listener: socket.socket) -> Callable[[], None]:
 
     def run() -> None:
         import uvicorn
-        from django.conf import settings
 
-        config = uvicorn.Config(
-            "platform_site.asgi:application",
-            log_config=None,  # the site's own logging
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            ws="websockets-sansio",
-            ws_max_size=64 * 1024,  # clients send hints, never content
-            timeout_graceful_shutdown=2,
-            # Otherwise anyone on this machine names the address that wrong passwords count for.
-            proxy_headers=settings.BEHIND_PROXY,
-        )
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+        asyncio.run(uvicorn.Server(web_config()).serve(sockets=[listener]))
 
     return run
+
+
+def web_config() -> uvicorn.Config:
+    import uvicorn
+    from django.conf import settings
+
+    return uvicorn.Config(
+        "platform_site.asgi:application",
+        log_config=None,  # the site's own logging
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,  # clients send hints, never content
+        timeout_graceful_shutdown=2,
+        # Otherwise anyone on this machine names the address that wrong passwords count for.
+        proxy_headers=settings.BEHIND_PROXY,
+    )
 
 
 def worker() -> None:

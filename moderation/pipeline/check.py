@@ -226,6 +226,16 @@ def _checked(
 
 
 @dataclass(frozen=True, slots=True)
+class _Attachment:
+    """An attachment of draft `number`, and whose banks apply to it."""
+
+    number: int
+    key: str
+    scope: str
+    sent: NewMedia
+
+
+@dataclass(frozen=True, slots=True)
 class _Workbench:
     """Where attachments lie while they are looked at. Addresses are fetched until `fetch_until`."""
 
@@ -234,46 +244,46 @@ class _Workbench:
 
     def prepare(self, drafts: Sequence[Draft]) -> list[list[_Picture]]:
         """Return each draft's attachments as providers see them."""
-        jobs = [
-            (number, place, item)
+        attachments = [
+            _Attachment(number, _key(place), str(draft.community.pk), sent)
             for number, draft in enumerate(drafts)
-            for place, item in enumerate(draft.media)
+            for place, sent in enumerate(draft.media)
         ]
         pictures: list[list[_Picture]] = [[] for _ in drafts]
-        if not jobs:
+        if not attachments:
             return pictures
         with ThreadPoolExecutor(MOST_FETCHES_AT_ONCE, thread_name_prefix="check-media") as pool:
-            prepared = list(pool.map(self._prepare, [item for _, _, item in jobs]))
-        for (number, place, item), made in zip(jobs, prepared, strict=True):
-            scope = str(drafts[number].community.pk)
-            part = self._lay_down(made, number, _key(place), scope) if made else None
-            announced = Part.GIF if item.kind is MediaKind.GIF else Part.IMAGE
-            ref = PartRef(_key(place), part.kind if part else announced)
-            pictures[number].append(_Picture(ref, part))
+            prepared = pool.map(self._prepare, attachments)
+            for attachment, picture in zip(attachments, prepared, strict=True):
+                pictures[attachment.number].append(picture)
         return pictures
 
-    def _prepare(self, media: NewMedia) -> PreparedMedia | None:
+    def _prepare(self, attachment: _Attachment) -> _Picture:
+        """Lay an attachment down as files at once: a batch of them may not fit into memory."""
+        sent = attachment.sent
         try:
-            return prepare_image(media.data or self._fetch(media.url))
+            part = self._lay_down(prepare_image(sent.data or self._fetch(sent.url)), attachment)
         except (FetchRefused, MediaRefused):
-            return None
+            announced = Part.GIF if sent.kind is MediaKind.GIF else Part.IMAGE
+            return _Picture(PartRef(attachment.key, announced), None)
+        return _Picture(PartRef(attachment.key, part.kind), part)
 
     def _fetch(self, url: str) -> bytes:
         left = self.fetch_until - time.monotonic()
         return fetch_attachment(url, timeout_seconds=min(left, FETCH_TIMEOUT_SECONDS))
 
-    def _lay_down(self, made: PreparedMedia, number: int, key: str, scope: str) -> ImagePart:
-        stem = f"{number}.{key}"
+    def _lay_down(self, made: PreparedMedia, attachment: _Attachment) -> ImagePart:
+        stem = f"{attachment.number}.{attachment.key}"
         path = self.folder / f"{stem}.{made.extension}"
         path.write_bytes(made.content)
         frames = [self.folder / f"{stem}.{place}.jpg" for place in range(len(made.frames))]
         for frame, content in zip(frames, made.frames, strict=True):
             frame.write_bytes(content)
         return ImagePart(
-            key=key,
+            key=attachment.key,
             path=path,
             kind=Part.GIF if made.kind is MediaKind.GIF else Part.IMAGE,
             perceptual_hash=made.perceptual_hash,
             frame_paths=tuple(frames),
-            scope=scope,
+            scope=attachment.scope,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from werkzeug import Response
 from moderation.errors import InvalidSubmission, ProviderUnavailable
 from moderation.models import ProviderResult, VerdictRecord
 from moderation.outbound import GuardedClient
+from moderation.pipeline import asking
 from moderation.pipeline.asking import LATE
 from moderation.pipeline.check import Draft, check
 from moderation.pipeline.media import NewMedia
@@ -22,6 +24,7 @@ from tests.factories import CommunityFactory
 from tests.pipeline.helpers import HARMLESS, THREAT, banking, drain_all, send
 from tests.pipeline.test_enforce import use_policy
 from tests.pipeline.test_media import BANK_ONLY, picture
+from tests.unit.media_files import animation, photo
 
 SOON = 5.0
 
@@ -279,6 +282,23 @@ def test_outside_provider_within_the_deadline_counts(community, slow):
     assert found.verdict.action is Action.ALLOW
 
 
+def test_call_that_never_got_its_turn_is_late_and_then_not_made(community, add, monkeypatch):
+    def judge(part):
+        opened.wait(SOON)
+        return Answer(Outcome.JUDGED, scores={Category.TOXIC: 0.0})
+
+    opened = threading.Event()
+    pool = ThreadPoolExecutor(1)
+    monkeypatch.setattr(asking, "_timed_calls", lambda: pool)
+    provider = add(Provider(judge))
+    asked_within(0.1, community, HARMLESS)  # goes on after its time
+    found, _ = asked_within(0.1, community, HARMLESS)
+    assert found.verdict.rule == "not_judged"
+    opened.set()
+    pool.shutdown()
+    assert len(provider.calls) == 1
+
+
 def test_local_provider_runs_however_short_the_time_is(community, add):
     def judge(part):
         time.sleep(0.2)
@@ -339,6 +359,21 @@ def test_address_that_is_late_is_a_part_that_nobody_judged(community, httpserver
     [found] = check([Draft(community, media=media)], deadline_seconds=0.2)
     assert time.monotonic() - began < 2.0
     assert found.verdict.not_judged == ("media.0",)
+
+
+def test_animation_is_looked_at_by_its_frames(community, monkeypatch):
+    def look(part):
+        seen.append((part.kind, len(part.frame_paths), all(map(Path.exists, part.frame_paths))))
+        return Answer(Outcome.JUDGED, scores={Category.SEXUAL: 0.9})
+
+    seen: list[tuple[Part, int, bool]] = []
+    provider = Provider(look, is_local=True)
+    monkeypatch.setattr(registry, "providers", lambda: {provider.name: provider})
+    use_policy(community, route={"text": [], "gif": [provider.name]})
+    moving = animation([photo(seed) for seed in range(3)])
+    found = checked(community, media=(NewMedia(data=moving),))
+    assert (found.verdict.rule, found.verdict.part) == ("sexual.block", "media.0")
+    assert seen == [(Part.GIF, 3, True)]
 
 
 def test_files_are_there_while_providers_look_and_gone_afterwards(community, monkeypatch):

@@ -163,10 +163,10 @@ def _stage_call(rows: _Rows, item: _Prepared, context: _Context) -> Reply | Mode
 
 
 def _stage(rows: _Rows, draft: NewPost, item: _Prepared, context: _Context) -> Result:
-    parent = context.parents.get(draft.parent_id) if draft.parent_id else None
-    if draft.parent_id and (parent is None or parent.community_id != draft.community.pk):
-        return NotFound(f"There is no topic {draft.parent_id} to reply to.")
     author = context.authors[draft.community.pk, draft.writer.external_id]
+    parent = context.parents.get(draft.parent_id) if draft.parent_id else None
+    if draft.parent_id and (parent is None or not _may_reply(draft, author, parent)):
+        return NotFound(f"There is no topic {draft.parent_id} to reply to.")
     post = Post(
         community=draft.community,
         author=author,
@@ -192,6 +192,13 @@ def _stage(rows: _Rows, draft: NewPost, item: _Prepared, context: _Context) -> R
     )
     item.lanes.add(submission.lane)
     return Accepted(post)
+
+
+def _may_reply(draft: NewPost, author: Author, parent: Post) -> bool:
+    """A user of this site answers what they can read; a client knows what its people see."""
+    if parent.community_id != draft.community.pk:
+        return False
+    return draft.writer.user_id is None or queries.may_read_as(author.pk, parent)
 
 
 def _insert(rows: _Rows) -> None:

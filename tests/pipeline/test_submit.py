@@ -35,6 +35,7 @@ from moderation.vocabulary import (
     Visibility,
     WordAction,
 )
+from tests.factories import CommunityFactory, PostFactory, UserFactory, site_author
 from tests.pipeline.helpers import CLIENT, HARMLESS, answer, send
 
 
@@ -120,6 +121,33 @@ def test_word_that_the_community_blocks_is_refused_in_a_description_too(communit
         send(community, HARMLESS, media=(picture,))
 
 
+@pytest.mark.parametrize(
+    ("visibility", "who", "accepted"),
+    [
+        (Visibility.HELD, "stranger", False),
+        (Visibility.HELD, "author", True),
+        (Visibility.HELD, "client", True),  # it may hold every post until its verdict
+        (Visibility.PUBLIC, "stranger", True),
+        (Visibility.HIDDEN, "author", False),
+        (Visibility.HIDDEN, "client", False),
+    ],
+)
+def test_users_of_the_site_reply_to_what_they_can_read(community, visibility, who, accepted):
+    bo, cy = UserFactory.create(), UserFactory.create()
+    topic = PostFactory.create(author=site_author(bo, community), visibility=visibility)
+    writer = {
+        "author": Writer.for_user(bo.pk, "bo"),
+        "stranger": Writer.for_user(cy.pk, "cy"),
+        "client": Writer("cy"),
+    }[who]
+    call = Call((NewPost(community, writer, body=HARMLESS, parent_id=topic.pk),), CLIENT, answer)
+    if accepted:
+        assert submit(call).status_code == 202
+    else:
+        with pytest.raises(NotFound):
+            submit(call)
+
+
 def test_reply_needs_a_topic_of_the_same_community(community):
     with pytest.raises(NotFound):
         send(community, "hello", parent_id=uuid4())
@@ -179,7 +207,6 @@ def test_refused_call_leaves_its_key_free(community):
 
 @pytest.mark.django_db(transaction=True)
 def test_many_calls_at_once_with_one_key_make_one_post():
-    from tests.factories import CommunityFactory
 
     community = CommunityFactory.create()
     results: list[object] = []

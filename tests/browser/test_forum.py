@@ -34,6 +34,11 @@ def post(page: Page, *, title: str, body: str, board: str = "garden") -> None:
     page.wait_for_url("**/t/*/")
 
 
+def wait_until_live(page: Page) -> None:
+    """An author whose other post was rejected just before is read by others only when approved."""
+    expect(page.locator("[data-post][data-status=approved]").first).to_be_visible()
+
+
 def drawing() -> bytes:
     image = Image.new("RGB", (320, 240), "#dcebf3")
     pen = ImageDraw.Draw(image)
@@ -75,6 +80,7 @@ def test_a_harmless_post_goes_live_without_reloading(
 def test_a_reader_sees_replies_come_and_go(person: Person) -> None:
     author, reader = person("cy"), person()
     post(author, title="Who has a ladder?", body="A long one, for the gutter.")
+    wait_until_live(author)
     reader.goto(author.url)
     expect(reader.get_by_text("A long one, for the gutter.")).to_be_visible()
     # The reader's socket is open when the page has had its snapshot.
@@ -93,6 +99,7 @@ def test_a_reader_sees_replies_come_and_go(person: Person) -> None:
 def test_a_topic_that_is_taken_down_leaves_its_readers_pages(person: Person) -> None:
     author, reader = person("cy"), person()
     post(author, title="About the gate", body="Please keep it shut.")
+    wait_until_live(author)
     reader.goto(author.url)
     expect(reader.get_by_text("Please keep it shut.")).to_be_visible()
     reader.wait_for_timeout(500)

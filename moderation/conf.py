@@ -46,6 +46,8 @@ class Conf:
     # Promotions are counted on approved posts without a standing strike.
     known_after_approved: int = 5
     trusted_after_approved: int = 50
+    # A strike keeps its author watched for this long.
+    watch_days: int = 30
 
     # The keyless content-service endpoints: off unless an operator opens them.
     open_content_service: bool = False

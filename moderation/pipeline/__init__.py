@@ -9,6 +9,7 @@ check          say what the policy would say of a draft, without keeping anythin
 judge       4  apply the policy: evidence in, verdict out
 enforce     5  one verdict a revision: status, effects, review item, standing, audit
 review      6  a moderator takes an item, decides with a reason; any enforcement can be reversed
+standing       how far authors are trusted
 record         every stage: append audit events, chained along their subject
 seal           link committed audit events into the global chain; verify it
 group_commit   how single submits share one transaction

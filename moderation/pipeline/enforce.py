@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count
 
 from moderation import queries
-from moderation.conf import get_conf
 from moderation.delivery.hints import Hint
 from moderation.models import (
     AuditEvent,
-    Author,
     Effect,
     Enforcement,
     Post,
@@ -30,6 +27,7 @@ from moderation.models import (
     Submission,
     VerdictRecord,
 )
+from moderation.pipeline import standing
 from moderation.pipeline.judge import Judged
 from moderation.pipeline.record import MACHINE, Event, record_events
 from moderation.policy import risk
@@ -217,7 +215,7 @@ def _effects_of_asking_again(case: _Case) -> tuple[EffectKind, ...]:
 
 def _store_enforcements(cases: Sequence[_Case], now: datetime) -> dict[UUID, list[Enforced]]:
     """Store what each verdict causes; return every post's unreversed enforcements, old and new."""
-    standing = {
+    enforced = {
         case.post.pk: queries.enforced_on(case.post.pk, case.post.revision)
         for case in cases
         if case.is_again
@@ -236,13 +234,13 @@ def _store_enforcements(cases: Sequence[_Case], now: datetime) -> dict[UUID, lis
                     created_at=now,
                 )
             )
-            standing.setdefault(case.post.pk, []).append(Enforced(case.action, case.effects))
+            enforced.setdefault(case.post.pk, []).append(Enforced(case.action, case.effects))
     Enforcement.objects.bulk_create(rows)
     effects = {case.post.pk: case.effects for case in cases}
     Effect.objects.bulk_create(
         [Effect(enforcement=row, kind=kind) for row in rows for kind in effects[row.post_id]]
     )
-    return standing
+    return enforced
 
 
 def _store_states(
@@ -317,52 +315,13 @@ def _close_submissions(cases: Sequence[_Case], now: datetime) -> None:
 
 
 def _move_standings(cases: Sequence[_Case]) -> None:
-    """Authors who were blocked are watched; those with enough approved posts rise."""
     struck = {case.post.author_id for case in cases if EffectKind.STRIKE in case.effects}
-    set_standing(struck, Standing.WATCHED)
-    promotable: dict[Standing, set[int]] = defaultdict(set)
+    standing.watch(struck)
+    approved: dict[Standing, set[int]] = defaultdict(set)
     for case in cases:
-        standing = Standing(case.post.author.standing)
         if case.post.status == Status.APPROVED and case.post.author_id not in struck:
-            promotable[standing].add(case.post.author_id)
-    conf = get_conf()
-    steps = (
-        (Standing.NEW, Standing.KNOWN, conf.known_after_approved),
-        (Standing.KNOWN, Standing.TRUSTED, conf.trusted_after_approved),
-    )
-    for from_standing, to_standing, needed in steps:
-        _promote(promotable[from_standing], from_standing, to_standing, needed)
-
-
-def _promote(
-    author_ids: set[int], from_standing: Standing, to_standing: Standing, needed: int
-) -> None:
-    if not author_ids:
-        return
-    enough = {
-        row["author_id"]
-        for row in Post.objects.filter(author_id__in=author_ids, status=Status.APPROVED)
-        .values("author_id")
-        .annotate(approved=Count("pk"))
-        .filter(approved__gte=needed)
-    }
-    set_standing(enough, to_standing, only_from=from_standing)
-
-
-def set_standing(
-    author_ids: Iterable[int], standing: Standing, *, only_from: Standing | None = None
-) -> None:
-    """Move authors in key order, so that two workers never wait for each other in a circle."""
-    ids = sorted(author_ids)
-    if not ids:
-        return
-    authors = Author.objects.filter(pk__in=ids)
-    if only_from is not None:
-        authors = authors.filter(standing=only_from)
-    locked = list(
-        authors.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
-    )
-    Author.objects.filter(pk__in=locked).update(standing=standing)
+            approved[Standing(case.post.author.standing)].add(case.post.author_id)
+    standing.promote(approved)
 
 
 def _event(case: _Case) -> Event:

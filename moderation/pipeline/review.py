@@ -14,8 +14,8 @@ from moderation import queries
 from moderation.delivery import websocket
 from moderation.delivery.hints import Hint
 from moderation.errors import InvalidSubmission, NotAllowed, NotFound, ReviewTaken, StaleRevision
-from moderation.models import Author, Decision, Effect, Enforcement, Post, Review
-from moderation.pipeline.enforce import set_standing
+from moderation.models import Decision, Effect, Enforcement, Post, Review
+from moderation.pipeline import standing
 from moderation.pipeline.record import Actor, Event, record_events
 from moderation.policy.fold import fold
 from moderation.vocabulary import (
@@ -26,7 +26,6 @@ from moderation.vocabulary import (
     ReviewLane,
     ReviewState,
     Severity,
-    Standing,
 )
 
 # Long enough to read a thread; a closed browser frees the item by itself.
@@ -149,7 +148,7 @@ def reverse_enforcement(*, enforcement_id: int, moderator: User, reason: str) ->
             raise NotFound("This enforcement is reversed already.")
         _refold(post)
         if EffectKind.STRIKE in found.effects.values_list("kind", flat=True):
-            _clear_watch(post.author_id)
+            standing.clear(post.author_id)
         hint = _record(
             "enforcement.reversed",
             post,
@@ -234,7 +233,7 @@ def _enforce_decision(decision: Decision, post: Post) -> None:
     )
     _refold(post)
     if action is Action.BLOCK:
-        set_standing([post.author_id], Standing.WATCHED)
+        standing.watch([post.author_id])
 
 
 def _refold(post: Post) -> None:
@@ -249,17 +248,6 @@ def _refold(post: Post) -> None:
     Post.objects.filter(pk=post.pk).update(
         status=state.status, visibility=state.visibility, decided_at=Now()
     )
-
-
-def _clear_watch(author_id: int) -> None:
-    """An author without a standing strike is no longer watched; trust is earned anew."""
-    struck = Effect.objects.filter(
-        kind=EffectKind.STRIKE,
-        enforcement__author_id=author_id,
-        enforcement__reversed_at__isnull=True,
-    )
-    if not struck.exists():
-        Author.objects.filter(pk=author_id, standing=Standing.WATCHED).update(standing=Standing.NEW)
 
 
 def _record(

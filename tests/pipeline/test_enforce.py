@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from moderation import queries
@@ -313,3 +315,17 @@ def test_answer_without_proper_scores_approves_nothing(community, answers, monke
     post.refresh_from_db()
     assert (post.status, post.visibility) == (Status.IN_REVIEW, Visibility.HELD)
     assert ProviderResult.objects.get().outcome == Outcome.FAILED
+
+
+def test_strike_is_forgotten_after_its_time(community):
+    use_policy(community, thresholds=strict("block"))
+    send(community, THREAT)
+    drain_all()
+    use_policy(community)
+    send(community, HARMLESS)
+    drain_all()
+    assert Author.objects.get().standing == Standing.WATCHED
+    Enforcement.objects.update(created_at=Now() - timedelta(days=31))
+    send(community, "Beans too")
+    drain_all()
+    assert Author.objects.get().standing == Standing.NEW

@@ -8,6 +8,7 @@ from celery import Task, shared_task
 
 from moderation.delivery import doorbell
 from moderation.operations import export, ledger, rescan
+from moderation.operations import tidy as tidying
 from moderation.pipeline import dispatch
 from moderation.vocabulary import Lane
 
@@ -17,6 +18,12 @@ def look(*, lane: str, **_: Any) -> None:
     """Someone rang for a lane. Unknown keywords are tolerated: an older web server may ring."""
     doorbell.answer(Lane(lane))
     dispatch.drain(Lane(lane))
+
+
+@shared_task(name="moderation.tidy")
+def tidy(**_: Any) -> None:
+    """The scheduler asks for it every hour."""
+    tidying.tidy()
 
 
 # What people start and watch: recorded, bounded by its batches and by a long limit only.

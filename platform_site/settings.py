@@ -287,6 +287,13 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "tidy": {
+        "task": "moderation.tidy",
+        "schedule": 3600.0,
+        "options": {"queue": Lane.RESCAN.value},
+    },
+}
 CELERY_TIMEZONE = TIME_ZONE
 
 # --- Accounts -------------------------------------------------------------------------------------
@@ -484,6 +491,9 @@ MODERATION = env.read_given(
         "key_rate_burst": env.count,
         "key_rate_per_second": env.positive,
         "idempotency_days": env.count,
+        "known_after_approved": env.count,
+        "trusted_after_approved": env.count,
+        "watch_days": env.count,
         "open_content_service": env.switch,
         "open_content_community": env.text,
         "fetch_allowed_hosts": env.words,

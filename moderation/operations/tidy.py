@@ -1,0 +1,75 @@
+"""Takes away what nobody asks for any more: old answers, lost uploads, old exports.
+
+Runs every hour; each run does a bounded part, so that a long pause never ends in a long lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.core.files.storage import default_storage
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from moderation.conf import get_conf
+from moderation.models import IdempotencyRecord, MediaItem
+
+MOST_ROWS = 5_000
+MOST_FILES = 1_000
+# An upload is stored just before its post is: a day later nobody is coming for it.
+LOST_UPLOAD_AGE = timedelta(days=1)
+EXPORT_AGE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """How much was taken away."""
+
+    replies: int
+    uploads: int
+    exports: int
+
+
+def tidy() -> Tidied:
+    return Tidied(
+        replies=_forget_old_replies(),
+        uploads=_drop_files("incoming", _lost_uploads()),
+        exports=_drop_files("exports", _older_than("exports", EXPORT_AGE)),
+    )
+
+
+def _forget_old_replies() -> int:
+    age = timedelta(days=get_conf().idempotency_days)
+    old = IdempotencyRecord.objects.filter(created_at__lt=Now() - age).order_by("created_at")
+    ids = list(old.values_list("pk", flat=True)[:MOST_ROWS])
+    IdempotencyRecord.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def _lost_uploads() -> list[str]:
+    old = list(_older_than("incoming", LOST_UPLOAD_AGE))
+    waiting = set(
+        MediaItem.objects.filter(incoming__in=[f"incoming/{name}" for name in old]).values_list(
+            "incoming", flat=True
+        )
+    )
+    return [name for name in old if f"incoming/{name}" not in waiting]
+
+
+def _older_than(folder: str, age: timedelta) -> Iterator[str]:
+    if not default_storage.exists(folder):
+        return
+    limit: datetime = timezone.now() - age
+    for name in default_storage.listdir(folder)[1][:MOST_FILES]:
+        if default_storage.get_modified_time(f"{folder}/{name}") < limit:
+            yield name
+
+
+def _drop_files(folder: str, names: Iterator[str] | list[str]) -> int:
+    dropped = 0
+    for name in names:
+        default_storage.delete(f"{folder}/{name}")
+        dropped += 1
+    return dropped

@@ -32,6 +32,7 @@ _SEEN = (
 _VIEWS = tuple(f"view_{model}" for model in _SEEN)
 _DECIDES = ("decide_review", "escalate_review")
 _LEADS = (
+    "decide_escalated",
     "reverse_enforcement",
     "change_community",
     "add_policyrevision",

@@ -16,7 +16,7 @@ from moderation.admin.timeline import Step, post_timeline
 from moderation.errors import ReviewTaken
 from moderation.models import Author, Decision, Enforcement, Post, PostRevision, Review
 from moderation.pipeline import review as stage
-from moderation.vocabulary import Action, Category, ReviewState
+from moderation.vocabulary import Action, Category, ReviewLane, ReviewState
 
 ESCALATE = "escalate"
 # What each button of the rail asks for, as the log tells it.
@@ -101,6 +101,9 @@ def take_lease(review: Review, reader: User) -> Lease:
         return Lease(False, _why_closed(review))
     if not reader.has_perm("moderation.decide_review"):
         return Lease(False, "You may look, not decide.")
+    is_for_a_lead = review.lane == ReviewLane.ESCALATED
+    if is_for_a_lead and not reader.has_perm("moderation.decide_escalated"):
+        return Lease(False, "It was put before a lead. You can read along.")
     try:
         stage.hold_review(review_id=review.pk, moderator=reader)
     except ReviewTaken:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from moderation.models import Effect, Review, VerdictRecord
-from moderation.policy.verdict import NOT_JUDGED, NOTHING_FIRED
+from moderation.policy.verdict import EDITED_AFTER_REJECTION, NOT_JUDGED, NOTHING_FIRED
 from moderation.vocabulary import Action, Category, EffectKind, ReviewLane, Severity
 
 # A sign beside the word, so that nobody depends on telling colours apart.
@@ -70,7 +70,7 @@ def part_label(key: str | None) -> str:
     """Name a part of a post as people do: the text, or an attachment."""
     if key is None:
         return ""
-    return "the text" if key == "text" else "an attachment"
+    return {"text": "the text", "author_name": "the author's name"}.get(key, "an attachment")
 
 
 def why_here(review: Review) -> str:
@@ -78,6 +78,8 @@ def why_here(review: Review) -> str:
     verdict = review.verdict
     if review.lane == ReviewLane.SAMPLE:
         return "Nothing fired. Drawn as a sample, to check the checks."
+    if review.rule == EDITED_AFTER_REJECTION:
+        return "Edited after a moderator rejected it. The policy found nothing to stop it."
     if review.rule == NOT_JUDGED:
         parts = _listed(part_label(key) for key in (verdict.not_judged if verdict else []))
         return f"Nobody could judge {parts or 'a part of it'}, so a person must."
@@ -120,8 +122,7 @@ _SHOWN_FACTS: Final = (
     ("provider", "provider", str),
     ("not_judged", "not judged", lambda keys: _listed(part_label(key) for key in keys)),
     ("attempts", "attempts", str),
-    ("policy", "policy row", str),
-    ("number", "number", str),
+    ("number", "revision", str),
     ("term", "word", str),
     ("key_id", "key", str),
     ("of_revision", "of revision", str),
@@ -129,11 +130,11 @@ _SHOWN_FACTS: Final = (
 
 
 def facts_label(facts: Mapping[str, Any]) -> str:
-    """Say what an event rests on, leaving out what is empty."""
+    """Say what an event rests on, leaving out what is empty and that the first attempt did it."""
     return " · ".join(
         f"{label} {show(facts[name])}"
         for name, label, show in _SHOWN_FACTS
-        if facts.get(name) not in (None, "", [])
+        if facts.get(name) not in (None, "", []) and (name, facts[name]) != ("attempts", 1)
     )
 
 

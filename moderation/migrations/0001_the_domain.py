@@ -980,6 +980,7 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("decide_review", "Can approve and reject posts"),
                     ("escalate_review", "Can put an item before a lead"),
+                    ("decide_escalated", "Can decide what was put before a lead"),
                     ("reverse_enforcement", "Can reverse an enforcement"),
                 ],
             },

@@ -23,6 +23,8 @@ from moderation.vocabulary import Outcome, Part
 logger = logging.getLogger(__name__)
 
 TEXT_KEY = "text"
+# An author's display name, which readers see above every post.
+NAME_KEY = "author_name"
 # What an outside provider failed with that had not answered when the time was over.
 LATE = "late"
 # Calls that are late go on until their own timeout; more of them than this wait their turn, and

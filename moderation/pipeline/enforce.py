@@ -32,7 +32,7 @@ from moderation.pipeline.judge import Judged
 from moderation.pipeline.record import MACHINE, Event, record_events
 from moderation.policy import risk
 from moderation.policy.fold import Enforced, fold
-from moderation.policy.verdict import Verdict
+from moderation.policy.verdict import EDITED_AFTER_REJECTION, Verdict
 from moderation.vocabulary import (
     Action,
     EffectKind,
@@ -63,6 +63,8 @@ class _Case:
     action: Action
     record: VerdictRecord
     people_spoke: bool = False
+    # A person rejected the revision before: what the policy finds clean, a person looks at.
+    is_after_rejection: bool = False
     effects: tuple[EffectKind, ...] = ()
 
     @property
@@ -116,6 +118,7 @@ def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
         .values_list("pk", "lease_token")
     )
     people_spoke = _decided_by_people(judged)
+    rejected_before = _rejected_before(judged)
     cases = []
     for item in judged:
         claim = item.screened.claim
@@ -133,8 +136,11 @@ def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
         if action is Action.BLOCK and post.pk in people_spoke:
             # A person has decided on this very revision: a machine may ask again, not overrule.
             action = Action.REVIEW
+        is_after_rejection = post.pk in rejected_before and action in (Action.ALLOW, Action.WARN)
+        if is_after_rejection:
+            action = Action.REVIEW
         record = _verdict_record(item, post, now)
-        cases.append(_Case(item, post, action, record, people_spoke=post.pk in people_spoke))
+        cases.append(_Case(item, post, action, record, post.pk in people_spoke, is_after_rejection))
     if len(cases) < len(judged):
         logger.warning("stale_verdicts_refused", extra={"count": len(judged) - len(cases)})
     return cases
@@ -156,6 +162,22 @@ def _decided_by_people(judged: Sequence[Judged]) -> set[UUID]:
         ).select_related("post")
         if enforcement.revision == enforcement.post.revision
     }
+
+
+def _rejected_before(judged: Sequence[Judged]) -> set[UUID]:
+    """Return the edited posts whose last decision by a person was to reject them."""
+    edited = [
+        item.screened.claim.post.pk
+        for item in judged
+        if item.screened.claim.submission.reason == Reason.EDIT
+    ]
+    if not edited:
+        return set()
+    decisions = Enforcement.objects.filter(
+        post_id__in=edited, decision__isnull=False, reversed_at__isnull=True
+    ).order_by("pk")
+    last = dict(decisions.values_list("post_id", "action"))
+    return {post_id for post_id, action in last.items() if action == Action.BLOCK}
 
 
 def _verdict_record(item: Judged, post: Post, now: datetime) -> VerdictRecord:
@@ -196,7 +218,8 @@ def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
     if case.action is Action.WARN:
         return (EffectKind.PUBLISH, EffectKind.NOTICE)
     if case.action is Action.REVIEW:
-        shown = EffectKind.HOLD if case.verdict.holds else EffectKind.PUBLISH
+        holds = case.verdict.holds or case.is_after_rejection
+        shown = EffectKind.HOLD if holds else EffectKind.PUBLISH
         return (shown, EffectKind.QUEUE)
     return ()
 
@@ -289,7 +312,7 @@ def _review(case: _Case, now: datetime) -> Review:
         revision=case.post.revision,
         verdict=case.record,
         lane=_review_lane(case),
-        rule=case.verdict.rule,
+        rule=EDITED_AFTER_REJECTION if case.is_after_rejection else case.verdict.rule,
         category=case.verdict.category,
         score=case.verdict.score,
         severity=severity,

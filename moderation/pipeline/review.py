@@ -85,6 +85,10 @@ def decide_review(
         post, review = _lock(review_id)
         if post.revision != seen_revision or review.revision != seen_revision:
             raise StaleRevision(f"Post {post.pk} is at revision {post.revision}.")
+        if review.lane == ReviewLane.ESCALATED and not moderator.has_perm(
+            "moderation.decide_escalated"
+        ):
+            raise NotAllowed("This item was put before a lead.")
         _close(review, moderator)
         decision = Decision.objects.create(
             review=review,

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from moderation import queries
 from moderation.models import MediaItem, ProviderResult, Submission
 from moderation.models.posts import media_key
-from moderation.pipeline.asking import TEXT_KEY, Answered, Question, ask, visible_text
+from moderation.pipeline.asking import NAME_KEY, TEXT_KEY, Answered, Question, ask, visible_text
 from moderation.pipeline.lease import Claim
 from moderation.pipeline.media import image_part
 from moderation.policy.verdict import PartRef
 from moderation.providers.base import AnyPart, TextPart
-from moderation.vocabulary import MediaState, Part
+from moderation.vocabulary import MediaState, Part, Standing
 
+# Names never change once an author exists: after a few approved posts they need no second look.
+_NAMES_ASKED_OF = (Standing.NEW, Standing.WATCHED)
 _MEDIA_PART = {"image": Part.IMAGE, "gif": Part.GIF, "video": Part.VIDEO}
 
 
@@ -75,13 +77,20 @@ class _Case:
         return (*text, *(PartRef(media_key(row.pk), _MEDIA_PART[row.kind]) for row in self.media))
 
     def questions(self) -> list[AnyPart]:
-        """What providers can be asked about: the text, and the attachments that are ready."""
+        """What providers can be asked about: the text, and the attachments that are ready.
+
+        A new author's name is asked about too, although no verdict needs an answer: most names
+        are words of no language.
+        """
         scope = str(self.claim.post.community_id)
         asked: list[AnyPart] = [
             image_part(row, scope=scope) for row in self.media if row.state == MediaState.READY
         ]
         if self.text:
             asked.append(TextPart(TEXT_KEY, self.text, self.rules.language, scope=scope))
+        author = self.claim.post.author
+        if author.name and author.standing in _NAMES_ASKED_OF:
+            asked.append(TextPart(NAME_KEY, author.name, self.rules.language, scope=scope))
         return asked
 
 

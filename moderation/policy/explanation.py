@@ -27,6 +27,7 @@ _TEXT = {
     Action.BLOCK: "This community's policy does not allow this post. What was found: {category}.",
 }
 _NOT_JUDGED = "Part of this post could not be checked by machine, so a moderator looks at it."
+_AFTER_REJECTION = "A moderator rejected this post before, so one looks at the new version too."
 _WITHOUT_CATEGORY = "something that a rule of this community names"
 
 
@@ -34,6 +35,8 @@ def explain_verdict(action: Action, rule: str, category: str | None) -> Explanat
     known = Category(category) if category else None
     if rule == NOT_JUDGED:
         text = _NOT_JUDGED
+    elif action is Action.REVIEW and known is None:
+        text = _AFTER_REJECTION
     else:
         text = _TEXT[action].format(category=known.label.lower() if known else _WITHOUT_CATEGORY)
     return Explanation(by="policy", action=action, rule=rule, category=known, text=text)

@@ -11,6 +11,8 @@ from moderation.vocabulary import SEVERITY_OF_ACTION, Action, Category, Outcome,
 
 NOT_JUDGED = "not_judged"
 NOTHING_FIRED = "nothing_fired"
+# A policy found nothing in a revision whose predecessor a person had rejected.
+EDITED_AFTER_REJECTION = "edited_after_rejection"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _explanation_of(enforcement: Enforcement) -> Explanation:
     if decision is not None:
         return explain_decision(Action(decision.action), decision.category, decision.reason)
     assert verdict is not None  # a constraint: an enforcement has one cause
-    return explain_verdict(Action(verdict.action), verdict.rule, verdict.category)
+    return explain_verdict(Action(enforcement.action), verdict.rule, verdict.category)
 
 
 def current_media(post: Post) -> QuerySet[MediaItem]:

@@ -12,6 +12,9 @@ from moderation.vocabulary import Action, Category, Status, Visibility
 
 State = Literal["checking", "live", "noted", "with_person", "rejected"]
 
+# How a verdict names the parts of a post.
+TEXT_KEY = "text"
+NAME_KEY = "author_name"
 MOST_WORDS = 8
 MOST_WORD_CHARS = 60
 
@@ -196,6 +199,12 @@ def _cause_by_person(decision: Decision) -> _Cause:
 
 
 def _cause_by_machine(seen: Seen, verdict: VerdictRecord) -> _Cause:
+    if verdict.action == Action.ALLOW:
+        # Nothing was found, and still it waits: only an edit after a person's rejection does.
+        return _Cause(
+            "A moderator rejected it before, so a moderator looks at the new version too.",
+            decided_by="A rule of this community",
+        )
     if verdict.category is None:
         return _Cause(_not_judged(verdict), decided_by="A rule of this community")
     if verdict.provider == "hash_bank":
@@ -203,7 +212,10 @@ def _cause_by_machine(seen: Seen, verdict: VerdictRecord) -> _Cause:
             "One of its pictures matches one that this community has banned.",
             decided_by="A rule of this community",
         )
-    subject = "A picture" if (verdict.part_key or "").startswith("media:") else ""
+    part = verdict.part_key or ""
+    subject = "A picture" if part.startswith("media:") else ""
+    if part == NAME_KEY:
+        subject = "Your display name"
     return _Cause(
         _reads_like(verdict.category, subject),
         words=_matched_words(seen, verdict),
@@ -225,7 +237,7 @@ def _not_judged(verdict: VerdictRecord) -> str:
 def _matched_words(seen: Seen, verdict: VerdictRecord) -> tuple[str, ...]:
     """Return the author's own words that led there; none if the text is another one by now."""
     post = seen.post
-    if verdict.content_hash != post.content_hash:
+    if verdict.content_hash != post.content_hash or verdict.part_key != TEXT_KEY:
         return ()
     # The text as providers read it.
     texts = (post.title, post.body, *(item.alt_text for item in seen.pictures))

@@ -329,3 +329,24 @@ def test_strike_is_forgotten_after_its_time(community):
     send(community, "Beans too")
     drain_all()
     assert Author.objects.get().standing == Standing.NEW
+
+
+def test_new_authors_name_is_judged_and_a_known_ones_is_not_asked_again(community):
+    author = Author.objects.create(community=community, external_id="bo", name="kill_all_jews")
+    [post] = send(community, HARMLESS)
+    drain_all()
+    post.refresh_from_db()
+    assert post.visibility != Visibility.PUBLIC
+    assert VerdictRecord.objects.get(post=post).part_key == "author_name"
+    Author.objects.filter(pk=author.pk).update(standing=Standing.KNOWN)
+    [post] = send(community, HARMLESS)
+    drain_all()
+    assert not ProviderResult.objects.filter(submission__post=post, part_key="author_name").exists()
+
+
+def test_name_in_no_known_language_is_no_reason_to_wait(community):
+    Author.objects.create(community=community, external_id="bo", name="Νίκος")
+    [post] = send(community, HARMLESS)
+    drain_all()
+    post.refresh_from_db()
+    assert post.status == Status.APPROVED

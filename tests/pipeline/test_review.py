@@ -28,7 +28,13 @@ from tests.factories import CommunityFactory, make_moderator
 from tests.pipeline.helpers import CLIENT, HARMLESS, THREAT, drain_all, send
 from tests.pipeline.test_enforce import strict, use_policy
 
-LEAD = ("view_review", "decide_review", "escalate_review", "reverse_enforcement")
+LEAD = (
+    "view_review",
+    "decide_review",
+    "escalate_review",
+    "reverse_enforcement",
+    "decide_escalated",
+)
 
 
 @pytest.fixture
@@ -201,3 +207,29 @@ def test_two_moderators_at_once_make_one_decision():
         assert len(refused) == 1
     assert Decision.objects.count() == 10
     assert Enforcement.objects.filter(decision__isnull=False).count() == 10
+
+
+def test_edit_after_a_persons_rejection_comes_before_a_person_again(queued, ada, community):
+    post, review = queued
+    decide(review, ada, Action.BLOCK)
+    use_policy(community)
+    edit_post(post_id=post.pk, base_revision=1, actor=CLIENT, body=HARMLESS)
+    drain_all()
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.IN_REVIEW, Visibility.HELD)
+    again = Review.objects.get(post=post, state=ReviewState.OPEN)
+    assert again.rule == "edited_after_rejection"
+    decide(again, ada, Action.ALLOW, revision=2)
+    edit_post(post_id=post.pk, base_revision=2, actor=CLIENT, body="The beans are ripe")
+    drain_all()
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.APPROVED, Visibility.PUBLIC)
+
+
+def test_escalated_item_is_decided_by_a_lead(queued, ada, community):
+    _, review = queued
+    ben = make_moderator(community, ["view_review", "decide_review", "escalate_review"])
+    escalate_review(review_id=review.pk, moderator=ben, reason="A quote?", seen_revision=1)
+    with pytest.raises(NotAllowed):
+        decide(review, ben)
+    decide(review, ada)

@@ -14,6 +14,7 @@ TITLE, BODY = "Gate", "I will kill you, you worthless idiot."
 def words(spans, *, body=BODY, of_this_text=True, alt_text=""):
     post = Post(title=TITLE, body=body, content_hash="now")
     verdict = VerdictRecord(
+        part_key="text",
         spans=[[start, end, "threat"] for start, end in spans],
         content_hash="now" if of_this_text else "before",
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import reverse
 
 from moderation.models import Post, Review
@@ -311,6 +313,58 @@ def test_account_pages_for_members_wear_the_forums_dress(client, bo, name):
     page = client.get(reverse(name)).content.decode()
     assert "forum/forum.css" in page
     assert 'class="masthead"' in page
+
+
+def test_a_broken_link_for_a_new_password_leads_to_another_one(client, db):
+    page = client.get(
+        reverse("account_reset_password_from_key", args=["1", "abc"])
+    ).content.decode()
+    assert "This link does not work" in page
+    assert reverse("account_reset_password") in page
+
+
+def test_whoever_comes_to_sign_out_by_address_may_stay(client, bo):
+    client.force_login(bo)
+    page = client.get(reverse("account_logout")).content.decode()
+    assert "Stay signed in" in page
+
+
+def test_two_step_sign_in_offers_codes_once_there_is_an_app(client, bo):
+    client.force_login(bo)
+    page = client.get(reverse("mfa_index")).content.decode()
+    assert reverse("mfa_activate_totp") in page
+    assert "Recovery codes" not in page
+
+    TOTP.activate(bo, generate_totp_secret())
+    codes = RecoveryCodes.activate(bo).get_unused_codes()
+    page = client.get(reverse("mfa_index")).content.decode()
+    assert reverse("mfa_deactivate_totp") in page
+    assert f"{len(codes)} codes left." in page
+
+
+def test_the_second_step_asks_for_a_code_and_can_be_left(client, bo):
+    TOTP.activate(bo, generate_totp_secret())
+    bo.set_password("a-long-story-7")
+    bo.save()
+    fields = {"login": bo.username, "password": "a-long-story-7"}
+    page = client.post(reverse("account_login"), fields, follow=True).content.decode()
+    assert "The second step" in page
+    assert 'form="give-up"' in page
+
+
+def test_recovery_codes_are_listed_for_whoever_just_proved_who_they_are(client, bo):
+    TOTP.activate(bo, generate_totp_secret())
+    codes = RecoveryCodes.activate(bo).get_unused_codes()
+    bo.set_password("a-long-story-7")
+    bo.save()
+    client.force_login(bo)
+    page = client.get(reverse("mfa_view_recovery_codes"), follow=True).content.decode()
+    assert "Is it you?" in page
+    assert codes[0] not in page
+
+    asked = reverse("account_reauthenticate") + "?next=" + reverse("mfa_view_recovery_codes")
+    page = client.post(asked, {"password": "a-long-story-7"}, follow=True).content.decode()
+    assert all(code in page for code in codes)
 
 
 def test_signing_up_leads_into_the_forum(client, db):

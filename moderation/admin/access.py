@@ -188,6 +188,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 class MembershipInline(TabularInline):  # type: ignore[misc]  # Unfold is untyped
     model = Membership
     extra = 1
+    verbose_name = "community"
     verbose_name_plural = "communities that they moderate"
 
 
@@ -216,4 +217,6 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 class RoleAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Roles. `moderation.roles` makes the three that Gatehouse comes with."""
 
+    # Deleting several roles at once serves nobody, and its bar styles itself inline (CSP).
+    actions = None
     filter_horizontal = ()

@@ -39,7 +39,7 @@ class SubmissionAdmin(ReadOnlyAdmin):
 @admin.register(ProviderResult)
 class ProviderResultAdmin(ReadOnlyAdmin):
     community_path = "submission__post__community"
-    list_display = ("id", "provider", "part_kind", "outcome", "latency_ms", "error", "created_at")
+    list_display = ("id", "provider", "part_kind", "outcome", "took", "error", "created_at")
     list_filter = (
         "provider",
         "outcome",
@@ -50,6 +50,10 @@ class ProviderResultAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fields = field_names(ProviderResult)
     readonly_fields = fields
+
+    @admin.display(description="Took", ordering="latency_ms")
+    def took(self, result: ProviderResult) -> str:
+        return "" if result.latency_ms is None else f"{result.latency_ms:.1f} ms"
 
 
 @admin.register(VerdictRecord)

@@ -208,7 +208,8 @@ class PolicyRevisionAdmin(ScopedAdmin):
     @admin.display(description="Document")
     def shown_document(self, revision: PolicyRevision) -> str:
         return format_html(
-            '<pre class="gh-document">{}</pre>', json.dumps(revision.document, indent=2)
+            '<pre class="gh-document" tabindex="0">{}</pre>',
+            json.dumps(revision.document, indent=2),
         )
 
 

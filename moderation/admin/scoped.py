@@ -119,6 +119,6 @@ def _shown_json(name: str) -> Callable[[Model], str]:
     @admin.display(description=name.replace("_", " "))
     def show(row: Model) -> str:
         text = json.dumps(getattr(row, name), indent=2, ensure_ascii=False)
-        return format_html('<pre class="gh-document">{}</pre>', text)
+        return format_html('<pre class="gh-document" tabindex="0">{}</pre>', text)
 
     return show

@@ -59,7 +59,7 @@ def test_a_lead_is_told_what_a_reversal_changes(
     assert "It no longer hides the post from readers." in page
     assert "The strike against the author is taken back." in page
     # What stands below it: the policy had held the post for a person.
-    assert "<strong>With a moderator</strong>" in page
+    assert "<strong>with a moderator</strong>" in page
 
 
 def test_a_reversal_undoes_exactly_this_enforcement(

@@ -50,3 +50,11 @@ def test_a_record_with_long_digests_is_no_wider_than_the_window(person: Person, 
     page.locator("#result_list tbody tr").first.locator("a[href*='/change/']").first.click()
     expect(page.locator("fieldset.module").first).to_be_visible()
     assert page.evaluate(_OVERFLOW) <= 0
+
+
+def test_a_list_is_read_without_scripts_too(person: Person) -> None:
+    page = person("lena", java_script_enabled=False, **NARROW)
+    page.goto("/admin/moderation/post/")
+    box = page.locator("#result_list").bounding_box()
+    assert box is not None
+    assert box["width"] > 300

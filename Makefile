@@ -115,7 +115,7 @@ format: $(VENV)/.dev  ## Lay the code out
 
 # --- Upkeep -----------------------------------------------------------------------------------------
 
-LOCK := $(BIN)/uv pip compile -q --generate-hashes --no-emit-index-url --no-emit-find-links \
+LOCK := $(BIN)/uv pip compile -q --generate-hashes --custom-compile-command "make lock" \
         --python-version 3.11 $(if $(UPGRADE),--upgrade)
 
 lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.txt (UPGRADE=1 for newer ones)

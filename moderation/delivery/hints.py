@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from moderation.models import AuditEvent, Post
+
 
 @dataclass(frozen=True, slots=True)
 class Hint:
@@ -21,6 +23,20 @@ class Hint:
     revision: int
     sequence: int
     queue_changed: bool = False
+
+    @classmethod
+    def of(cls, post: Post, event: AuditEvent, *, queue_changed: bool = True) -> Hint:
+        """Return the hint that an audit event of a post gives to those who watch it."""
+        return cls(
+            kind=event.kind,
+            post_id=post.pk,
+            topic_id=post.parent_id or post.pk,
+            author_id=post.author_id,
+            community_id=post.community_id,
+            revision=post.revision,
+            sequence=event.sequence,
+            queue_changed=queue_changed,
+        )
 
     def groups(self) -> tuple[str, ...]:
         """Return the names of those who may be watching; made here, never by a client."""

@@ -64,7 +64,7 @@ def edit_post(
         submission = _store_revision(post, draft, kept, dropped)
         event = _record("post.edited", post, actor)
     doorbell.ring({submission.lane})
-    websocket.push([_hint(post, event)])
+    websocket.push([Hint.of(post, event)])
     return post
 
 
@@ -76,7 +76,7 @@ def delete_post(*, post_id: UUID, actor: Actor) -> None:
         Post.objects.filter(pk=post.pk).update(deleted_at=Now(), visibility=Visibility.DELETED)
         post.visibility = Visibility.DELETED
         event = _record("post.deleted", post, actor)
-    websocket.push([_hint(post, event)])
+    websocket.push([Hint.of(post, event)])
 
 
 def _lock_post(post_id: UUID) -> Post:
@@ -154,16 +154,3 @@ def _supersede(post: Post) -> None:
 
 def _record(kind: str, post: Post, actor: Actor) -> AuditEvent:
     return record_events([post_event(kind, post, actor, author=post.author)])[0]
-
-
-def _hint(post: Post, event: AuditEvent) -> Hint:
-    return Hint(
-        kind=event.kind,
-        post_id=post.pk,
-        topic_id=post.parent_id or post.pk,
-        author_id=post.author_id,
-        community_id=post.community_id,
-        revision=post.revision,
-        sequence=event.sequence,
-        queue_changed=True,
-    )

@@ -18,7 +18,6 @@ from django.db import transaction
 from moderation import queries
 from moderation.delivery.hints import Hint
 from moderation.models import (
-    AuditEvent,
     Effect,
     Enforcement,
     Post,
@@ -91,7 +90,10 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
         _close_submissions(cases, now)
         _move_standings(cases)
         events = record_events([_event(case) for case in cases])
-    return [_hint(case, event) for case, event in zip(cases, events, strict=True)]
+    return [
+        Hint.of(case.post, event, queue_changed=_reaches_people(case))
+        for case, event in zip(cases, events, strict=True)
+    ]
 
 
 def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
@@ -372,17 +374,4 @@ def _event(case: _Case) -> Event:
             "status": case.post.status,
             "visibility": case.post.visibility,
         },
-    )
-
-
-def _hint(case: _Case, event: AuditEvent) -> Hint:
-    return Hint(
-        kind=event.kind,
-        post_id=case.post.pk,
-        topic_id=case.post.parent_id or case.post.pk,
-        author_id=case.post.author_id,
-        community_id=case.post.community_id,
-        revision=case.post.revision,
-        sequence=event.sequence,
-        queue_changed=_reaches_people(case),
     )

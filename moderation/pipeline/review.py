@@ -272,13 +272,4 @@ def _record(
             )
         ]
     )[0]
-    return Hint(
-        kind=kind,
-        post_id=post.pk,
-        topic_id=post.parent_id or post.pk,
-        author_id=post.author_id,
-        community_id=post.community_id,
-        revision=post.revision,
-        sequence=event.sequence,
-        queue_changed=True,
-    )
+    return Hint.of(post, event)

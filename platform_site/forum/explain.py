@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from moderation.models import Decision, Enforcement, MediaItem, Post, VerdictRecord
+from moderation.pipeline.asking import NAME_KEY, TEXT_KEY, visible_text
 from moderation.vocabulary import Action, Category, Status, Visibility
 
 State = Literal["checking", "live", "noted", "with_person", "rejected"]
 
-# How a verdict names the parts of a post.
-TEXT_KEY = "text"
-NAME_KEY = "author_name"
 MOST_WORDS = 8
 MOST_WORD_CHARS = 60
 
@@ -239,9 +237,7 @@ def _matched_words(seen: Seen, verdict: VerdictRecord) -> tuple[str, ...]:
     post = seen.post
     if verdict.content_hash != post.content_hash or verdict.part_key != TEXT_KEY:
         return ()
-    # The text as providers read it.
-    texts = (post.title, post.body, *(item.alt_text for item in seen.pictures))
-    text = "\n".join(part for part in texts if part)
+    text = visible_text(post.title, post.body, [item.alt_text for item in seen.pictures])
     found: dict[str, None] = {}
     for start, end in _merged((start, end) for start, end, _category in verdict.spans):
         words = " ".join(text[start:end].split()).strip(".,;:!? ")

@@ -15,10 +15,16 @@ ModerationError
 ├── IdempotencyMismatch        the key was used with another payload
 ├── RateLimited                too many requests; says when to come back
 ├── FetchRefused               an outbound address or answer that we do not touch
+├── CallbackRefused            a provider's message that is not authentic, or about nothing here
 └── ProviderError
     ├── ProviderUnavailable      try again later; counts against the breaker
-    │   └── ProviderRateLimited    the provider asks us to wait
-    └── ProviderRejected         trying again cannot help
+    │   ├── ProviderRateLimited    the provider asks us to wait
+    │   └── ProviderMalformed      it answered something that means nothing
+    ├── ProviderRejected         this part cannot be judged by it; trying again cannot help
+    └── ProviderShut             it answers nobody until a person acts; opens the breaker
+        ├── ProviderAuthFailed     the key is wrong or may not do this
+        ├── ProviderQuotaExhausted what was paid for is used up
+        └── ProviderGone           the service has ended
 """
 
 from __future__ import annotations
@@ -138,6 +144,12 @@ class FetchRefused(ModerationError):
         self.reason = reason
 
 
+class CallbackRefused(ModerationError):
+    """This message is not authentic."""
+
+    code = "callback_refused"
+
+
 class ProviderError(ModerationError):
     """A provider did not judge."""
 
@@ -160,7 +172,37 @@ class ProviderRateLimited(ProviderUnavailable):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ProviderMalformed(ProviderUnavailable):
+    """The provider's answer means nothing."""
+
+    code = "provider_malformed"
+
+
 class ProviderRejected(ProviderError):
-    """The provider refuses this request; trying again cannot help."""
+    """The provider cannot judge this; trying again cannot help."""
 
     code = "provider_rejected"
+
+
+class ProviderShut(ProviderError):
+    """The provider answers nobody until a person acts."""
+
+    code = "provider_shut"
+
+
+class ProviderAuthFailed(ProviderShut):
+    """The provider refuses the key."""
+
+    code = "provider_auth_failed"
+
+
+class ProviderQuotaExhausted(ProviderShut):
+    """What was paid for is used up."""
+
+    code = "provider_quota_exhausted"
+
+
+class ProviderGone(ProviderShut):
+    """The service has ended."""
+
+    code = "provider_gone"

@@ -75,6 +75,7 @@ class MediaKind(TextChoices):
     IMAGE = "image", "Image"
     GIF = "gif", "Animated image"
     VIDEO = "video", "Video"
+    AUDIO = "audio", "Sound"
 
 
 class MediaState(TextChoices):
@@ -128,6 +129,7 @@ class Part(TextChoices):
     IMAGE = "image", "Image"
     GIF = "gif", "Animated image"
     VIDEO = "video", "Video"
+    AUDIO = "audio", "Sound"
 
 
 class Outcome(TextChoices):
@@ -136,6 +138,41 @@ class Outcome(TextChoices):
     JUDGED = "judged", "Judged"
     NOT_JUDGED = "not_judged", "Cannot judge this part"
     FAILED = "failed", "Failed to answer"
+    PENDING = "pending", "Answers later"
+
+
+class BreakerState(TextChoices):
+    """Whether a provider is asked at the moment."""
+
+    CLOSED = "closed", "Asked"
+    OPEN = "open", "Left alone"
+    HALF_OPEN = "half_open", "Tried again"
+
+
+class JobState(TextChoices):
+    """How far a provider is that answers later."""
+
+    WAITING = "waiting", "Waiting for its answer"
+    SETTLED = "settled", "Answered"
+    EXPIRED = "expired", "Never answered"
+
+
+class FilterKind(TextChoices):
+    """How a community's own filter finds what it looks for."""
+
+    WORD = "word", "Word or phrase, disguised or not"
+    REGEX = "regex", "Regular expression (RE2)"
+    LINK = "link", "Link to this domain"
+    LINK_ELSEWHERE = "link_elsewhere", "Link to any domain but these"
+    LANGUAGE = "language", "Written in another language than these"
+    PERSONAL_DATA = "personal_data", "Personal data of this kind"
+
+
+class ExperimentMode(TextChoices):
+    """What a candidate policy may do in an experiment."""
+
+    SHADOW = "shadow", "Recorded, without effect"
+    LIVE = "live", "Judges its share of authors"
 
 
 class EffectKind(TextChoices):

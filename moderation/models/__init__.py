@@ -9,10 +9,25 @@ from moderation.models.communities import (
     Organisation,
     PolicyRevision,
 )
-from moderation.models.enforcement import Effect, Enforcement
+from moderation.models.enforcement import Effect, Enforcement, RejectedContent
+from moderation.models.experiments import Experiment, ExperimentOutcome
 from moderation.models.posts import Author, MediaItem, Post, PostRevision
+from moderation.models.providers import (
+    CallbackMessage,
+    ProviderAccount,
+    ProviderCall,
+    ProviderDay,
+    ProviderJob,
+    Reevaluation,
+)
 from moderation.models.reviews import Decision, Review
-from moderation.models.screening import BankedHash, ProviderResult, Submission, VerdictRecord
+from moderation.models.screening import (
+    BankedHash,
+    FilterRule,
+    ProviderResult,
+    Submission,
+    VerdictRecord,
+)
 
 __all__ = [
     "ApiKey",
@@ -20,11 +35,15 @@ __all__ = [
     "AuditSeal",
     "Author",
     "BankedHash",
+    "CallbackMessage",
     "Community",
     "CommunityWord",
     "Decision",
     "Effect",
     "Enforcement",
+    "Experiment",
+    "ExperimentOutcome",
+    "FilterRule",
     "IdempotencyRecord",
     "MediaItem",
     "Membership",
@@ -32,7 +51,13 @@ __all__ = [
     "PolicyRevision",
     "Post",
     "PostRevision",
+    "ProviderAccount",
+    "ProviderCall",
+    "ProviderDay",
+    "ProviderJob",
     "ProviderResult",
+    "Reevaluation",
+    "RejectedContent",
     "Review",
     "Submission",
     "VerdictRecord",

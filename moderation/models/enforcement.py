@@ -8,10 +8,11 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from moderation.models._constraints import one_of
+from moderation.models.communities import Community
 from moderation.models.posts import Author, Post
 from moderation.models.reviews import Decision
 from moderation.models.screening import VerdictRecord
-from moderation.vocabulary import Action, EffectKind
+from moderation.vocabulary import Action, Category, EffectKind, Part
 
 
 class Enforcement(models.Model):
@@ -71,3 +72,31 @@ class Effect(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+
+class RejectedContent(models.Model):
+    """What was taken down, by the fingerprint of its text or its picture: not to be asked about
+    again while the enforcement stands.
+    """
+
+    community = models.ForeignKey(
+        Community, on_delete=models.CASCADE, related_name="rejected_content"
+    )
+    enforcement = models.ForeignKey(
+        Enforcement, on_delete=models.CASCADE, related_name="rejected_content"
+    )
+    fingerprint = models.CharField(max_length=64)
+    part_kind = models.CharField(max_length=10, choices=Part)
+    category = models.CharField(max_length=20, choices=Category)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["enforcement", "fingerprint"], name="rejected_content_once"
+            )
+        ]
+        indexes = [models.Index(fields=["community", "fingerprint"], name="rejected_content_known")]
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]

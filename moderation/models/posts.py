@@ -160,6 +160,11 @@ class MediaItem(models.Model):
     incoming = models.FileField(max_length=200, blank=True, default="", upload_to="incoming/")
     file = models.FileField(max_length=200, blank=True, default="")
     frames = models.JSONField(default=list, blank=True)
+    # When each frame is shown, and how long it all lasts: of videos and sounds.
+    frame_seconds = models.JSONField(default=list, blank=True)
+    duration_seconds = models.FloatField(null=True, blank=True)
+    # What is heard in a video, as a file of its own.
+    audio = models.FileField(max_length=200, blank=True, default="")
     content_type = models.CharField(max_length=50, blank=True, default="")
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)

@@ -12,6 +12,7 @@ from moderation.models.posts import Post
 from moderation.vocabulary import (
     Action,
     Category,
+    FilterKind,
     Lane,
     Outcome,
     Part,
@@ -100,6 +101,10 @@ class ProviderResult(models.Model):
     regions = models.JSONField(default=list)
     raw = models.JSONField(default=dict)
     error = models.CharField(max_length=200, blank=True, default="")
+    # Who judged this part in its place, "" for nobody: then its failure counts.
+    stood_in = models.CharField(max_length=50, blank=True, default="")
+    # Asked for a candidate policy only: no verdict that counts rests on it.
+    shadow = models.BooleanField(default=False)
     latency_ms = models.FloatField(null=True)
     cost_micros = models.PositiveBigIntegerField(default=0)
     cached = models.BooleanField(default=False)
@@ -143,6 +148,44 @@ class VerdictRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} ({self.rule})"
+
+
+class FilterRule(models.Model):
+    """What moderators themselves look for in texts. Each hit is evidence, with its place.
+
+    `pattern` is a word, an expression, a domain, or a list with commas, as its kind says.
+    """
+
+    # Null: applies in every community.
+    community = models.ForeignKey(
+        Community, on_delete=models.CASCADE, null=True, blank=True, related_name="filter_rules"
+    )
+    kind = models.CharField(max_length=20, choices=FilterKind)
+    pattern = models.CharField(max_length=1000)
+    category = models.CharField(max_length=20, choices=Category, default=Category.OTHER)
+    score = models.FloatField(default=1.0)
+    label = models.CharField(max_length=200, blank=True, default="")
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [
+            one_of("kind", FilterKind, "filter_rule"),
+            models.CheckConstraint(
+                name="filter_rule_score_is_a_score", condition=Q(score__gte=0, score__lte=1)
+            ),
+            models.UniqueConstraint(
+                fields=["community", "kind", "pattern"], name="filter_rule_once_a_community"
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "pattern"],
+                condition=Q(community__isnull=True),
+                name="filter_rule_once_for_all",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.pattern[:60]
 
 
 class BankedHash(models.Model):

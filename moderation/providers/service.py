@@ -23,6 +23,8 @@ from moderation.vocabulary import Outcome, Part
 
 # The longest answer of any service here is a video's list of findings.
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+# Evidence is kept per part for years, and read by people.
+MAX_RAW_CHARS = 16 * 1024
 _TRY_LATER = frozenset({408, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 
 
@@ -150,6 +152,12 @@ def score(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
         raise ProviderMalformed("A score is no number from 0 to 1.")
     return float(value)
+
+
+def kept(raw: Mapping[str, object]) -> Mapping[str, object]:
+    """Return an answer as it may be kept as evidence: whole, or its beginning as text."""
+    text = json.dumps(raw)
+    return raw if len(text) <= MAX_RAW_CHARS else {"beginning": text[:MAX_RAW_CHARS]}
 
 
 def not_judged(reason: str, *, raw: Mapping[str, object] | None = None) -> Answer:

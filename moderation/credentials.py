@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import InvalidSubmission
 from moderation.models import ApiKey, Community, Organisation
-from moderation.queries import ShortMemory
 from moderation.vocabulary import Scope
 
 _FORM = re.compile(r"gate_([a-z0-9]{12})_([A-Za-z0-9]{32})([a-f0-9]{8})\Z")

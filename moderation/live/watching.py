@@ -14,8 +14,9 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from moderation import queries
+from moderation.coordination.short_memory import ShortMemory
 from moderation.models import Author, Post
-from moderation.queries import AnyUser, ShortMemory
+from moderation.queries import AnyUser
 from moderation.vocabulary import Visibility
 
 # What one page shows, and some more.

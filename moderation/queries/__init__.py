@@ -12,7 +12,6 @@ from moderation.queries.communities import (
     policy_of,
     rules_in_force,
 )
-from moderation.queries.memory import ShortMemory
 from moderation.queries.people import (
     AnyUser,
     communities_moderated_by,
@@ -36,7 +35,6 @@ from moderation.queries.reviews import evidence_for, review_queue
 __all__ = [
     "AnyUser",
     "RulesInForce",
-    "ShortMemory",
     "communities_moderated_by",
     "community_matcher",
     "current_media",

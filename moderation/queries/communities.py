@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from django.db.models import Min
 
+from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import NotFound
 from moderation.models import Community, CommunityWord, PolicyRevision, Submission
 from moderation.policy.document import DEFAULT_DOCUMENT, Policy, parse_policy
 from moderation.queries.clock import database_now
-from moderation.queries.memory import ShortMemory
 from moderation.text.matcher import WordMatcher
 from moderation.vocabulary import SubmissionState, WordAction
 

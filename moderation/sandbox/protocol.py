@@ -69,6 +69,12 @@ class Desk(Protocol):
     def forge(self, outgoing: Outgoing) -> Outgoing:
         """Return a callback as a stranger would send it."""
 
+    def now(self) -> float:
+        """Return the Unix time to write into a callback: long ago where that is scripted."""
+
+    def job_to_name(self, job_id: str) -> str:
+        """Return the job that a callback names: nobody's where that is scripted."""
+
 
 class Service(Protocol):
     """One file of `sandbox/` each: a provider's protocol, with scores from the content's marks."""

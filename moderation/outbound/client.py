@@ -11,14 +11,11 @@ import functools
 import logging
 import socket
 import ssl
-import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,25 +23,25 @@ import httpcore2
 import httpx2
 
 from moderation.errors import FetchRefused
-from moderation.outbound.addresses import is_public_address
+from moderation.outbound.targets import (
+    Resolver,
+    checked_addresses,
+    connect_to_first,
+    deadline_in,
+    host_and_port,
+    refused,
+    resolve_host,
+    seconds_left,
+)
 
 logger = logging.getLogger(__name__)
-
-Resolver = Callable[[str, int], Sequence[str]]
-"""Host name and port in, textual IP addresses out; raises `OSError` when there are none."""
 
 USER_AGENT = "Gatehouse/0.1"
 # As Mastodon: enough for a shortener in front of a canonical address, too few for a maze.
 MAX_REDIRECTS = 2
 MAX_URL_LENGTH = 2048
 WEB_PORTS = frozenset({80, 443})
-# A name with more addresses than this gains nothing from trying them all.
-_MAX_ADDRESSES_TRIED = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-# When the request that runs in this thread must have ended (monotonic clock). A pooled
-# connection outlives one request, so its stream cannot keep the deadline itself.
-_deadline: ContextVar[float] = ContextVar("outbound_deadline", default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,6 @@ class Fetched:
     content: bytes
     content_type: str
     final_url: str
-
-
-def resolve_host(host: str, port: int) -> list[str]:
-    """Return all addresses of `host`, as the system's resolver gives them."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return list(dict.fromkeys(str(info[4][0]) for info in found))
 
 
 class GuardedClient:
@@ -114,7 +105,7 @@ class GuardedClient:
         `FetchRefused`, whose `reason` is for logs and retries, never for the one who gave the URL.
         """
         try:
-            with _deadline_in(timeout_seconds):
+            with deadline_in(timeout_seconds):
                 return self._exchange(
                     self._build_request(method, url, headers, content, json), max_bytes
                 )
@@ -122,9 +113,9 @@ class GuardedClient:
             logger.info("Outbound request refused: %s", refusal.reason)
             raise
         except httpcore2.TimeoutException as error:
-            raise _refused("timeout") from error
+            raise refused("timeout") from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
-            raise _refused("connection") from error
+            raise refused("connection") from error
 
     def fetch(self, url: str, *, max_bytes: int, timeout_seconds: float) -> Fetched:
         """Return the file at `url`, after at most two redirects, each checked like the first.
@@ -142,7 +133,7 @@ class GuardedClient:
             if reply.status not in _REDIRECTS:
                 return _as_file(reply)
             url = _redirect_target(reply)
-        raise _refused("redirects")
+        raise refused("redirects")
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -181,12 +172,12 @@ class GuardedClient:
         parsed = _parsed_url(url)
         port = _port_of(parsed)
         host = parsed.raw_host.decode("ascii")
-        if port not in self._ports and _host_and_port(host, port) not in self._allowed:
-            raise _refused("port")
+        if port not in self._ports and host_and_port(host, port) not in self._allowed:
+            raise refused("port")
         return parsed
 
     def _exchange(self, request: httpx2.Request, max_bytes: int) -> Reply:
-        left = _seconds_left()
+        left = seconds_left()
         answer = self._pool.handle_request(
             httpcore2.Request(
                 method=request.method,
@@ -226,23 +217,19 @@ def _default_ssl_context() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
-def _refused(reason: str) -> FetchRefused:
-    return FetchRefused(reason=reason)
-
-
 # --- the address as it was given ---------------------------------------------------------------
 
 
 def _parsed_url(url: str) -> httpx2.URL:
     # Parsers disagree about blanks, control characters and backslashes: refuse, never repair.
     if len(url) > MAX_URL_LENGTH or any(char <= " " or char in "\\\x7f" for char in url):
-        raise _refused("url")
+        raise refused("url")
     try:
         parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
-        raise _refused("url") from error
+        raise refused("url") from error
     if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-        raise _refused("url")
+        raise refused("url")
     return parsed
 
 
@@ -252,20 +239,16 @@ def _port_of(url: httpx2.URL) -> int:
     return 443 if url.scheme == "https" else 80
 
 
-def _host_and_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _redirect_target(reply: Reply) -> str:
     try:
         return str(httpx2.URL(reply.url).join(reply.headers["location"]))
     except (KeyError, httpx2.InvalidURL, UnicodeError, ValueError) as error:
-        raise _refused("redirects") from error
+        raise refused("redirects") from error
 
 
 def _as_file(reply: Reply) -> Fetched:
     if reply.status != 200:
-        raise _refused("status")
+        raise refused("status")
     claimed = reply.headers.get("content-type", "").partition(";")[0]
     return Fetched(reply.content, claimed.strip().lower(), reply.url)
 
@@ -288,47 +271,8 @@ class _GuardedBackend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        addresses = _resolve_in_time(self._resolver, host, port)
-        exempt = _host_and_port(host.lower(), port) in self._allowed
-        # One bad address among good ones is how rebinding starts: every one must pass.
-        if not addresses or not (exempt or all(map(is_public_address, addresses))):
-            raise _refused("address")
-        return _Stream(_connect_to_first(addresses[:_MAX_ADDRESSES_TRIED], port))
-
-
-def _resolve_in_time(resolver: Resolver, host: str, port: int) -> list[str]:
-    """Resolve in a thread of its own, since `getaddrinfo` cannot be given a deadline."""
-    found: list[str] = []
-
-    def look_up() -> None:
-        # Whatever goes wrong here leaves the list empty, and an empty answer is refused.
-        try:
-            found.extend(resolver(host, port))
-        except (OSError, UnicodeError) as error:
-            logger.debug("Name lookup failed: %s", type(error).__name__)
-
-    thread = threading.Thread(target=look_up, name="outbound-resolve", daemon=True)
-    thread.start()
-    thread.join(_seconds_left())
-    if thread.is_alive():
-        raise _refused("timeout")
-    return found
-
-
-def _connect_to_first(addresses: Sequence[str], port: int) -> socket.socket:
-    for number, address in enumerate(addresses, start=1):
-        share = _seconds_left() / (len(addresses) - number + 1)
-        try:
-            connected = socket.create_connection((address, port), timeout=share)
-        except OSError:
-            continue
-        # Belt and braces: what we are connected to is what was checked.
-        if ip_address(connected.getpeername()[0]) != ip_address(address):
-            connected.close()
-            raise _refused("address")
-        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connected
-    raise _refused("connection")
+        addresses = checked_addresses(host, port, allowed=self._allowed, resolver=self._resolver)
+        return _Stream(connect_to_first(addresses, port))
 
 
 class _Stream(httpcore2.NetworkStream):
@@ -339,14 +283,14 @@ class _Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _as_network_errors():
-            self._socket.settimeout(_seconds_left())
+            self._socket.settimeout(seconds_left())
             return self._socket.recv(max_bytes)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         rest = memoryview(buffer)
         with _as_network_errors():
             while rest:
-                self._socket.settimeout(_seconds_left())
+                self._socket.settimeout(seconds_left())
                 rest = rest[self._socket.send(rest) :]
 
     def close(self) -> None:
@@ -360,7 +304,7 @@ class _Stream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         try:
             with _as_network_errors():
-                self._socket.settimeout(_seconds_left())
+                self._socket.settimeout(seconds_left())
                 return _Stream(
                     ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
                 )
@@ -398,34 +342,18 @@ def _as_network_errors() -> Iterator[None]:
         raise httpcore2.ReadError(str(error)) from error
 
 
-@contextmanager
-def _deadline_in(seconds: float) -> Iterator[None]:
-    token = _deadline.set(time.monotonic() + seconds)
-    try:
-        yield
-    finally:
-        _deadline.reset(token)
-
-
-def _seconds_left() -> float:
-    left = _deadline.get() - time.monotonic()
-    if left <= 0:
-        raise _refused("timeout")
-    return left
-
-
 # --- the answer --------------------------------------------------------------------------------
 
 
 def _read_body(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -> bytes:
     claimed = headers.get("content-length", "0")
     if claimed.isdecimal() and int(claimed) > max_bytes:
-        raise _refused("size")
+        raise refused("size")
     body = bytearray()
     for chunk in _decoded(chunks, headers.get("content-encoding", "identity"), max_bytes):
         body += chunk
         if len(body) > max_bytes:
-            raise _refused("size")
+            raise refused("size")
     return bytes(body)
 
 
@@ -435,20 +363,20 @@ def _decoded(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterator
         yield from chunks
         return
     if encoding.strip().lower() not in ("gzip", "x-gzip"):
-        raise _refused("encoding")
+        raise refused("encoding")
     # 31: a gzip header is required.
     gunzip = zlib.decompressobj(wbits=31)
     received = 0
     for chunk in chunks:
         received += len(chunk)
         if received > max_bytes:
-            raise _refused("size")
+            raise refused("size")
         try:
             # One byte beyond the limit is enough to see that it was passed.
             yield gunzip.decompress(chunk, max_bytes + 1)
         except zlib.error as error:
-            raise _refused("encoding") from error
+            raise refused("encoding") from error
         if gunzip.unconsumed_tail:
-            raise _refused("size")
+            raise refused("size")
     if not gunzip.eof:
-        raise _refused("encoding")
+        raise refused("encoding")

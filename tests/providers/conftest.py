@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from moderation.outbound import GuardedClient
+from moderation.providers.base import Account
+from moderation.providers.service import ServiceAdapter
 from moderation.sandbox.server import Sandbox, running_sandbox
 
 
@@ -21,3 +24,19 @@ def sandbox(_running_sandbox: Sandbox) -> Iterator[Sandbox]:
     _running_sandbox.reset()
     yield _running_sandbox
     assert _running_sandbox.errors == []
+
+
+@pytest.fixture(autouse=True)
+def _closed_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what the adapters of a test keep open: in use they live as long as the process."""
+    clients: list[GuardedClient] = []
+    make = ServiceAdapter.__init__
+
+    def make_and_note(adapter: ServiceAdapter, account: Account) -> None:
+        make(adapter, account)
+        clients.append(adapter.client)
+
+    monkeypatch.setattr(ServiceAdapter, "__init__", make_and_note)
+    yield
+    for client in clients:
+        client.close()

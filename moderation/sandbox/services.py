@@ -12,6 +12,7 @@ _SERVICES = {
     "azure": "moderation.sandbox.azure:AzureService",
     "discuse": "moderation.sandbox.discuse:DiscuseService",
     "google_language": "moderation.sandbox.google_language:GoogleLanguageService",
+    "google_token": "moderation.sandbox.google_token:GoogleTokenService",
     "google_video": "moderation.sandbox.google_video:GoogleVideoService",
     "google_vision": "moderation.sandbox.google_vision:GoogleVisionService",
     "hive": "moderation.sandbox.hive:HiveService",

@@ -50,8 +50,6 @@ class AkismetService:
                         "throttled": False,
                     }
                 )
-            case "/1.2/key-sites" if not _is_bad(key):
-                return Reply(body={"2026-11": [], "limit": 10, "offset": 0, "total": 0})
             case path if path.startswith("/1.2/"):
                 return _invalid("We were unable to parse your key.")
         return self.failure(404, None)

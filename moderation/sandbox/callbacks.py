@@ -7,6 +7,7 @@ import heapq
 import http.client
 import itertools
 import json
+import logging
 import random
 import secrets
 import threading
@@ -19,6 +20,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
 from moderation.sandbox.protocol import Outgoing
+
+logger = logging.getLogger(__name__)
 
 DELIVERIES_AT_ONCE = 8
 DELIVERY_TIMEOUT_SECONDS = 10.0
@@ -72,12 +75,17 @@ class _Planned:
     forge_first: bool = field(compare=False, default=False)
     repeat: bool = field(compare=False, default=False)
     is_gone: bool = field(compare=False, default=False)
+    overtakes: _Planned | None = field(compare=False, default=None)
 
 
 class Postman:
-    """Sends callbacks when they are due. Its threads start with the first one."""
+    """Sends callbacks when they are due. Its threads start with the first one.
 
-    def __init__(self) -> None:
+    Mistakes of a service that makes one go to `errors`.
+    """
+
+    def __init__(self, errors: list[BaseException]) -> None:
+        self._errors = errors
         self._changed = threading.Condition()
         # Chance, not secrecy; a fixed seed makes two runs alike.
         self._chance = random.Random(7)  # noqa: S311
@@ -117,13 +125,15 @@ class Postman:
             if self._happens(script.never):
                 return
             due = time.monotonic() + script.delay_seconds
-            overtaken = self._held.pop(prefix, None)
             planned = self._new(prefix, make, script, due)
-            self._push(planned)
+            overtaken = self._held.pop(prefix, None)
             if overtaken is not None and not overtaken.is_gone:
-                self._postpone(overtaken, due)
+                overtaken.is_gone = True
+                planned.overtakes = overtaken
             elif self._happens(script.out_of_order):
-                self._held[prefix] = self._postpone(planned, due + HELD_BACK_SECONDS)
+                planned.due += HELD_BACK_SECONDS
+                self._held[prefix] = planned
+            self._push(planned)
 
     def sent(self, prefix: str = "") -> list[Sent]:
         with self._changed:
@@ -166,15 +176,9 @@ class Postman:
         heapq.heappush(self._planned, planned)
         self._changed.notify_all()
 
-    def _postpone(self, planned: _Planned, due: float) -> _Planned:
-        planned.is_gone = True
-        later = replace(planned, due=due, number=next(self._numbers), is_gone=False)
-        self._push(later)
-        return later
-
     def _run(self) -> None:
         while (planned := self._next_due()) is not None:
-            self._pool.submit(self._deliver, planned)
+            self._pool.submit(self._deliver_or_tell, planned)
 
     def _next_due(self) -> _Planned | None:
         with self._changed:
@@ -186,9 +190,17 @@ class Postman:
                     continue
                 heapq.heappop(self._planned)
                 if not first.is_gone:
+                    # From now on nothing overtakes it.
                     first.is_gone = True
                     return first
         return None
+
+    def _deliver_or_tell(self, planned: _Planned) -> None:
+        try:
+            self._deliver(planned)
+        except Exception as error:
+            logger.exception("The sandbox's %s failed to call back.", planned.prefix)
+            self._errors.append(error)
 
     def _deliver(self, planned: _Planned) -> None:
         with _pretending(planned.kind):
@@ -197,16 +209,9 @@ class Postman:
             self._send(planned.prefix, forged(outgoing), "forged")
         self._send(planned.prefix, outgoing, planned.kind)
         if planned.repeat:
-            again = _Planned(
-                time.monotonic(),
-                next(self._numbers),
-                planned.prefix,
-                lambda: outgoing,
-                "repeat",
-            )
-            with self._changed:
-                if not self._is_closed:
-                    self._push(again)
+            self._send(planned.prefix, outgoing, "repeat")
+        if planned.overtakes is not None:
+            self._deliver(planned.overtakes)
 
     def _send(self, prefix: str, outgoing: Outgoing, kind: str) -> None:
         at, status, error = time.time(), 0, ""

@@ -174,7 +174,8 @@ def _hidden(body: bytes) -> Iterator[bytes]:
             start = at - known_from
             block = _BASE64.match(body[start : start + _LONGEST_HIDDEN_MARK])
             assert block is not None
-            yield b64decode(block[0][: len(block[0]) // 4 * 4])
+            whole = block[0][: len(block[0]) // 4 * 4] if len(block[0]) % 4 == 1 else block[0]
+            yield b64decode(whole + b"=" * (-len(whole) % 4))
 
 
 # --- spoiled answers ---------------------------------------------------------------------------

@@ -37,14 +37,18 @@ IDLE_SECONDS = 60.0
 
 
 class Sandbox:
-    """A running sandbox, for tests in the same process. Safe to share between threads."""
+    """A running sandbox, for tests in the same process. Safe to share between threads.
 
-    def __init__(self, port: int = 0) -> None:
+    `make` makes the service of a name, or raises `NotServed`.
+    """
+
+    def __init__(self, port: int = 0, make: Callable[[str], Service] = make_service) -> None:
         self.faults = FaultScript()
         self.rates = RateLimits()
         self.log = RequestLog()
-        self.postman = Postman()
         self.errors: list[BaseException] = []
+        self.postman = Postman(self.errors)
+        self._make = make
         self._lock = threading.Lock()
         self._services: dict[str, Service] = {}
         self._server = _Server(("127.0.0.1", port), partial(_Handler, self))
@@ -99,7 +103,7 @@ class Sandbox:
         """Return a service with what it remembers. Raises `NotServed`."""
         with self._lock:
             if prefix not in self._services:
-                self._services[prefix] = make_service(prefix)
+                self._services[prefix] = self._make(prefix)
             return self._services[prefix]
 
     def reset(self) -> None:
@@ -124,9 +128,11 @@ class Sandbox:
 
 
 @contextmanager
-def running_sandbox(port: int = 0) -> Iterator[Sandbox]:
+def running_sandbox(
+    port: int = 0, make: Callable[[str], Service] = make_service
+) -> Iterator[Sandbox]:
     """Serve from a thread of this process, on a free port unless one is named."""
-    sandbox = Sandbox(port)
+    sandbox = Sandbox(port, make)
     thread = threading.Thread(target=sandbox.run, name="sandbox", daemon=True)
     thread.start()
     try:

@@ -30,3 +30,4 @@ class Command(BaseCommand):
         self.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):
             sandbox.run()
+        sandbox.close()

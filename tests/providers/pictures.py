@@ -23,8 +23,8 @@ def write_picture(
     return path
 
 
-def still(folder: Path, marks: str = "", **how: tuple[int, int]) -> ImagePart:
-    return ImagePart("media:1", write_picture(folder, marks, **how))
+def still(folder: Path, marks: str = "", *, size: tuple[int, int] = (64, 64)) -> ImagePart:
+    return ImagePart("media:1", write_picture(folder, marks, size=size))
 
 
 def moving(folder: Path, frames: Sequence[str]) -> ImagePart:

@@ -61,7 +61,7 @@ class Answering(AzureAdapter):
     answer: object = None
     status = 200
 
-    def send(self, method: str, url: str, **rest: object) -> Reply:  # type: ignore[override]
+    def send(self, method: str, url: str, **rest: object) -> Reply:
         return Reply(self.status, {}, json.dumps(self.answer).encode(), url)
 
 

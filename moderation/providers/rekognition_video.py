@@ -1,0 +1,294 @@
+"""Amazon Rekognition: what a video shows. The video goes to S3, and the answer comes later.
+
+Amazon tells by its notification service (SNS) that a job is done; without, it is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from moderation.errors import (
+    CallbackRefused,
+    ProviderError,
+    ProviderMalformed,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from moderation.outbound import Reply
+from moderation.providers._aws import raise_for_answer
+from moderation.providers._multipart import read_file
+from moderation.providers._rekognition import (
+    BASE_URL,
+    KEYS,
+    MIN_CONFIDENCE,
+    REGION,
+    Label,
+    RekognitionService,
+    read_label,
+    read_list,
+    scores_of,
+    version_in,
+)
+from moderation.providers._sns import Topic
+from moderation.providers.base import (
+    Account,
+    Answer,
+    AnyPart,
+    Callback,
+    Facts,
+    Job,
+    Notice,
+    Setting,
+    VideoPart,
+)
+from moderation.providers.service import kept, not_judged
+from moderation.vocabulary import Outcome, Part
+
+logger = logging.getLogger(__name__)
+
+FORMATS = frozenset({"video/mp4", "video/quicktime"})
+# Amazon takes 10 GB; an upload is in memory as a whole while it is signed and sent.
+MAX_BYTES = 256 * 1024 * 1024
+UPLOADS = "gatehouse"
+# More pages than this are no video of ours, or an answer that never ends.
+MAX_PAGES = 200
+# About 8 kB of evidence.
+MAX_FINDINGS = 60
+# Amazon promises no time. A video that took four times its length, and 15 minutes, is lost.
+GIVE_UP_SECONDS, GIVE_UP_LENGTHS = 900.0, 4.0
+MAX_CERTIFICATE_BYTES = 64 * 1024
+
+BUCKET = Setting(
+    "bucket",
+    "S3 bucket",
+    help="In the same region, without dots in its name. Videos wait there until they are judged.",
+    required=True,
+    env="REKOGNITION_BUCKET",
+)
+TOPIC = Setting(
+    "topic_arn",
+    "SNS topic",
+    help="Where Rekognition says that a job is done. Without one it is asked.",
+    env="REKOGNITION_TOPIC_ARN",
+)
+ROLE = Setting(
+    "role_arn",
+    "IAM role",
+    help="As whom Rekognition publishes to the topic.",
+    env="REKOGNITION_ROLE_ARN",
+)
+CALLBACK_TOKEN = Setting(
+    "callback_token",
+    "Callback token",
+    help="A long random text, with which the address that subscribes to the topic ends.",
+    is_secret=True,
+    env="REKOGNITION_CALLBACK_TOKEN",
+)
+S3_BASE_URL = Setting(
+    "s3_base_url", "Address of the bucket", default="https://{bucket}.s3.{region}.amazonaws.com"
+)
+
+
+class RekognitionVideoAdapter(RekognitionService):
+    """Starts one StartContentModeration a video. The same video within an hour is one job."""
+
+    facts: ClassVar[Facts] = Facts(
+        label="Amazon Rekognition (videos)",
+        parts=frozenset({Part.VIDEO}),
+        doc="rekognition_video",
+        settings=(
+            *KEYS,
+            REGION,
+            BUCKET,
+            TOPIC,
+            ROLE,
+            CALLBACK_TOKEN,
+            MIN_CONFIDENCE,
+            BASE_URL,
+            S3_BASE_URL,
+            Setting("sns_host", "Host of the topic", help="Only for a sandbox."),
+        ),
+        price="By the minute of video; and S3 for as long as it is judged.",
+        max_bytes=MAX_BYTES,
+        timeout_seconds=60.0,
+        answers_later=True,
+        signs_callbacks=True,
+    )
+
+    def __init__(self, account: Account) -> None:
+        super().__init__(account)
+        self._topic = Topic(
+            self.option("topic_arn"), fetch=self._fetch_certificate, host=self.option("sns_host")
+        )
+
+    def judge_one(self, part: AnyPart) -> Answer:
+        if not isinstance(part, VideoPart):
+            raise ProviderRejected(f"{self.name} judges no {part.kind}.")
+        if part.content_type not in FORMATS:
+            return not_judged("format")
+        content = read_file(part.path, max_bytes=MAX_BYTES)
+        # Whoever asks again after a crash finds its job again, and a later rescan starts another.
+        key = f"{UPLOADS}/{datetime.now(UTC):%Y%m%dT%H}/{part.fingerprint}.mp4"
+        self._upload(key, content, part.content_type)
+        job = Job(
+            self._start(key, part.fingerprint),
+            give_up_after_seconds=GIVE_UP_SECONDS + GIVE_UP_LENGTHS * part.duration_seconds,
+        )
+        return Answer(Outcome.PENDING, raw={"JobId": job.id}, job=job)
+
+    def poll(self, job_id: str, kind: Part) -> Answer:
+        pages = self._pages(job_id)
+        first = next(pages)
+        status = first.get("JobStatus")
+        if status == "IN_PROGRESS":
+            return Answer(Outcome.PENDING, job=Job(job_id))
+        if status == "FAILED":
+            answer = Answer(Outcome.FAILED, error="job_failed", raw=kept(first))
+        elif status == "SUCCEEDED":
+            answer = self._judged(first, pages)
+        else:
+            raise ProviderMalformed("The job has no status that is known.")
+        self._forget_upload(first)
+        return answer
+
+    def read_callback(self, callback: Callback) -> Notice:
+        token = self.secret("callback_token")
+        if not token or not hmac.compare_digest(token.encode(), callback.token.encode()):
+            raise CallbackRefused("The address is not the one that subscribed.")
+        signed = self._topic.read(callback.body, now=datetime.now(UTC))
+        message_id = signed["MessageId"]
+        if signed["Type"] == "Notification":
+            return Notice(message_id, job_id=_job_in(signed["Message"]))
+        if signed["Type"] == "SubscriptionConfirmation":
+            return Notice(message_id, confirm_url=signed["SubscribeURL"])
+        # To confirm the end of a subscription would be to begin it again.
+        return Notice(message_id)
+
+    # --- a job's beginning ---------------------------------------------------------------------
+
+    def _upload(self, key: str, content: bytes, content_type: str) -> None:
+        raise_for_answer(self._ask_s3("PUT", key, content, {"Content-Type": content_type}))
+
+    def _ask_s3(
+        self, method: str, key: str, content: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        address = self.option("s3_base_url") or S3_BASE_URL.default
+        for name, value in (("{bucket}", self.option("bucket")), ("{region}", self.region)):
+            address = address.replace(name, value)
+        url = f"{address.rstrip('/')}/{quote(key)}"
+        signed = self.sign(method, url, headers or {}, content, service="s3")
+        return self.send(method, url, headers=signed, content=content)
+
+    def _start(self, key: str, tag: str) -> str:
+        wanted: dict[str, Any] = {
+            "Video": {"S3Object": {"Bucket": self.option("bucket"), "Name": key}},
+            "MinConfidence": self.min_confidence,
+            "JobTag": tag,
+        }
+        if self.option("topic_arn") and self.option("role_arn"):
+            wanted["NotificationChannel"] = {
+                "SNSTopicArn": self.option("topic_arn"),
+                "RoleArn": self.option("role_arn"),
+            }
+        # The same token with other parameters is refused, so it is made of them.
+        token = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+        started = self.call("StartContentModeration", {**wanted, "ClientRequestToken": token})
+        job_id = started.get("JobId")
+        if not isinstance(job_id, str) or not job_id:
+            raise ProviderMalformed("The job has no id.")
+        return job_id
+
+    # --- its end -------------------------------------------------------------------------------
+
+    def _pages(self, job_id: str) -> Iterator[dict[str, Any]]:
+        """Yield an answer's pages, one at least."""
+        wanted: dict[str, Any] = {"JobId": job_id, "MaxResults": 1000, "SortBy": "TIMESTAMP"}
+        for _ in range(MAX_PAGES):
+            page = self.call("GetContentModeration", wanted)
+            yield page
+            following = page.get("NextToken")
+            if not following:
+                return
+            if not isinstance(following, str) or following == wanted.get("NextToken"):
+                raise ProviderMalformed("The answer's pages do not go on.")
+            wanted["NextToken"] = following
+        raise ProviderMalformed("The answer has too many pages.")
+
+    def _judged(self, first: dict[str, Any], others: Iterator[dict[str, Any]]) -> Answer:
+        found = [*_findings(first)]
+        for page in others:
+            found += _findings(page)
+        moments = groupby(sorted(found, key=_moment), key=_moment)
+        return Answer(
+            Outcome.JUDGED,
+            scores=scores_of([label for _, label, _ in seen] for _, seen in moments),
+            raw=kept(_evidence(first, found)),
+            model_version=version_in(first) or self.model_version,
+        )
+
+    def _forget_upload(self, page: Mapping[str, Any]) -> None:
+        """Delete what was uploaded for a job. An answer is worth more than a tidy bucket."""
+        match page.get("Video"):
+            case {"S3Object": {"Bucket": str(bucket), "Name": str(key)}} if bucket == self.option(
+                "bucket"
+            ) and key.startswith(f"{UPLOADS}/"):
+                try:
+                    raise_for_answer(self._ask_s3("DELETE", key))
+                except ProviderError as error:
+                    logger.warning(
+                        "upload_kept", extra={"provider": self.name, "error": error.code}
+                    )
+
+    # --- who calls -----------------------------------------------------------------------------
+
+    def _fetch_certificate(self, url: str) -> bytes:
+        reply = self.send("GET", url)
+        if reply.status != 200 or len(reply.content) > MAX_CERTIFICATE_BYTES:
+            raise ProviderUnavailable(f"The certificate was not given: {reply.status}.")
+        return reply.content
+
+
+Finding = tuple[int, Label, Mapping[str, Any]]
+
+
+def _findings(page: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yield when, what, and how Rekognition said it."""
+    for found in read_list(page, "ModerationLabels"):
+        match found:
+            case {"Timestamp": int(at), "ModerationLabel": label}:
+                yield at, read_label(label), found
+            case _:
+                raise ProviderMalformed("A finding has no time or no label.")
+
+
+def _moment(finding: Finding) -> int:
+    return finding[0]
+
+
+def _evidence(first: Mapping[str, Any], found: list[Finding]) -> dict[str, object]:
+    """Return the first page with the surest findings of all pages, in order."""
+    surest = sorted(found, key=lambda finding: -finding[1].confidence)[:MAX_FINDINGS]
+    labels = [said for _, _, said in sorted(surest, key=_moment)]
+    left_out = ("NextToken", "ModerationLabels")
+    rest = {name: value for name, value in first.items() if name not in left_out}
+    return {**rest, "ModerationLabels": labels, "found": len(found)}
+
+
+def _job_in(message: str) -> str:
+    """Return the job that a notification is about. Raises `CallbackRefused`."""
+    try:
+        found = json.loads(message)
+    except (ValueError, RecursionError) as error:
+        raise CallbackRefused("The notification is no JSON.") from error
+    job_id = found.get("JobId") if isinstance(found, dict) else None
+    if not isinstance(job_id, str) or not job_id:
+        raise CallbackRefused("The notification names no job.")
+    return job_id

@@ -264,6 +264,17 @@ def test_a_status_means_what_it_says(
     assert type(caught.value) is wanted
 
 
+def test_the_sandbox_refuses_extra_keys_in_a_conversation(sandbox: Sandbox) -> None:
+    question = {"model": "mistral-moderation-2603", "input": [{"role": "user", "content": "hi"}]}
+    headers = {"Authorization": "Bearer good-key"}
+    url = f"{sandbox.base_url}/mistral/v1/chat/moderations"
+    ours = adapter(sandbox)
+    assert ours.send("POST", url, headers=headers, json=question).status == 200
+    refused = ours.send("POST", url, headers=headers, json={**question, "metadata": {}})
+    assert refused.status == 422
+    assert json.loads(refused.content)["detail"][0]["type"] == "extra_forbidden"
+
+
 def test_it_is_available_with_a_key(sandbox: Sandbox) -> None:
     assert adapter(sandbox).is_available()
     assert not adapter(sandbox, api_key="").is_available()

@@ -44,7 +44,10 @@ class Stream:
             _refuse(error)
 
     def read_line(self, *, ends: bytes, max_bytes: int) -> bytes:
-        """Return what comes before the first byte that is one of `ends`, or before the end."""
+        """Return what comes before the first byte that is one of `ends`.
+
+        A stream that ends without one was cut off: what came of it may mean something else.
+        """
         line = bytearray()
         while chunk := self._receive(max_bytes + 1 - len(line)):
             line += chunk
@@ -52,7 +55,7 @@ class Stream:
                 return bytes(line[: min(found)])
             if len(line) > max_bytes:
                 raise refused("size")
-        return bytes(line)
+        raise refused("connection")
 
     def _receive(self, max_bytes: int) -> bytes:
         try:

@@ -203,9 +203,12 @@ def read_all(listener: Listener, *, timeout_seconds: float = 5.0) -> bytes:
         return stream.read_line(ends=b"\0", max_bytes=100)
 
 
-def test_the_end_of_the_stream_ends_the_line(listener: Listener) -> None:
-    listener.handle = lambda connection: connection.sendall(b"cut of")
-    assert read_all(listener) == b"cut of"
+@pytest.mark.parametrize("sent", [b"", b"cut of"])
+def test_a_line_that_is_cut_off_is_none(listener: Listener, sent: bytes) -> None:
+    listener.handle = lambda connection: connection.sendall(sent)
+    with pytest.raises(FetchRefused) as refusal:
+        read_all(listener)
+    assert refusal.value.reason == "connection"
 
 
 def test_an_endless_line_is_cut_off(listener: Listener) -> None:

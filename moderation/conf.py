@@ -56,6 +56,17 @@ class Conf:
     # host:port pairs that media may come from although they are private, as on an intranet.
     fetch_allowed_hosts: frozenset[str] = frozenset()
 
+    # Adapters that are switched on by the environment alone, each under its own name.
+    providers: frozenset[str] = frozenset()
+    # host:port pairs of services that may be asked although they are private: model servers.
+    provider_allowed_hosts: frozenset[str] = frozenset()
+    # Where services reach this site to call it back, "" where they cannot.
+    public_url: str = ""
+    # A post that still waits for a service after this time goes on without it.
+    provider_wait_seconds: float = 900.0
+    # How long a worker itself waits for its turn with a service; longer waits are the row's.
+    provider_turn_seconds: float = 1.0
+
 
 @cache
 def get_conf() -> Conf:

@@ -141,14 +141,6 @@ class Outcome(TextChoices):
     PENDING = "pending", "Answers later"
 
 
-class BreakerState(TextChoices):
-    """Whether a provider is asked at the moment."""
-
-    CLOSED = "closed", "Asked"
-    OPEN = "open", "Left alone"
-    HALF_OPEN = "half_open", "Tried again"
-
-
 class JobState(TextChoices):
     """How far a provider is that answers later."""
 

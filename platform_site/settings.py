@@ -473,7 +473,8 @@ structlog.configure(
 
 # --- Moderation: what moderation/conf.py has defaults for, and says what each is for --------------
 
-MODERATION = env.read_given(
+# Services call back where readers find the site.
+MODERATION = {"public_url": SITE_URL.origin} | env.read_given(
     "GATEHOUSE_",
     {
         "lease_seconds": env.positive,
@@ -496,5 +497,9 @@ MODERATION = env.read_given(
         "open_content_service": env.switch,
         "open_content_community": env.text,
         "fetch_allowed_hosts": env.words,
+        "providers": env.words,
+        "provider_allowed_hosts": env.words,
+        "provider_wait_seconds": env.positive,
+        "provider_turn_seconds": env.positive,
     },
 )

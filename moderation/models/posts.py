@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import models
@@ -138,8 +139,9 @@ class PostRevision(models.Model):
 class MediaItem(models.Model):
     """An attachment: where it came from, and our own re-encoded copy of it.
 
-    `file` holds only what we encoded ourselves. `frames` are the sampled stills of an animated
-    image, for providers. Hashes are of what was sent (`sha256`) and of what is seen (PDQ).
+    `file` holds only what we encoded or packed ourselves. `frames` are the sampled stills of an
+    animated image or a video, for providers; `frame_seconds` is when a video shows each, `audio`
+    what is heard in it. Hashes are of what was sent (`sha256`) and of what is seen (PDQ).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -197,3 +199,13 @@ class MediaItem(models.Model):
 def media_key(media_id: uuid.UUID) -> str:
     """How evidence names an attachment among the parts of a post."""
     return f"media:{media_id}"
+
+
+# How evidence names a post's text, and its author's display name, which readers see above it.
+TEXT_KEY = "text"
+NAME_KEY = "author_name"
+
+
+def visible_text(title: str, body: str, alt_texts: Sequence[str]) -> str:
+    """Return a post's text as its readers see it, "" for one without any."""
+    return "\n".join(text for text in (title, body, *alt_texts) if text)

@@ -20,6 +20,9 @@ from moderation.vocabulary import (
     SubmissionState,
 )
 
+# What a submission's last error says while it waits for a service that answers later.
+PARKED = "waits_for_provider"
+
 
 class Submission(models.Model):
     """One revision sent for screening. This row is the queue; the broker only says "look".

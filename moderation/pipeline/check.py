@@ -13,11 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from moderation import queries
+from moderation.asking import Answered, Question, ask, parts_to_judge
 from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
 from moderation.media.decode import PreparedMedia, prepare_image
 from moderation.models import Community
-from moderation.pipeline.asking import TEXT_KEY, Answered, Question, ask, visible_text
+from moderation.models.posts import TEXT_KEY, visible_text
 from moderation.pipeline.media import FETCH_TIMEOUT_SECONDS, NewMedia, fetch_attachment
+from moderation.policy.route import Circumstances
 from moderation.policy.verdict import PartRef, Verdict, reach_verdict
 from moderation.providers.base import AnyPart, ImagePart, TextPart
 from moderation.text.community_words import find_words
@@ -81,9 +83,9 @@ class Checked:
 def check(drafts: Sequence[Draft], *, deadline_seconds: float) -> list[Checked]:
     """Return what the policies of the drafts' communities would say of each, in order.
 
-    After `deadline_seconds` nobody outside this machine is waited for: what they had not said or
-    sent by then was not judged. Nobody is asked about a draft with a word that its community
-    blocks. Raises `InvalidSubmission` for a draft with nothing in it.
+    After `deadline_seconds` nobody outside this machine is waited for: our own models answer in
+    their place, and what was not sent by then was not judged. Nobody is asked about a draft with
+    a word that its community blocks. Raises `InvalidSubmission` for a draft with nothing in it.
     """
     now = time.monotonic()
     rules = queries.rules_in_force({draft.community.pk for draft in drafts})
@@ -95,7 +97,7 @@ def check(drafts: Sequence[Draft], *, deadline_seconds: float) -> list[Checked]:
         ]
         blocked = [case.blocked_words() for case in cases]
         questions = [
-            Question(number, queries.policy_of(case.rules.policy_id), part)
+            Question(number, queries.policy_of(case.rules.policy_id), part, case.around)
             for number, case in enumerate(cases)
             if not blocked[number]
             for part in case.questions()
@@ -153,6 +155,10 @@ class _Case:
         text = [PartRef(TEXT_KEY, Part.TEXT)] if self.text else []
         return [*text, *(picture.ref for picture in self.pictures)]
 
+    @property
+    def around(self) -> Circumstances:
+        return Circumstances(language=self.rules.language, has_media=bool(self.pictures))
+
     def questions(self) -> list[AnyPart]:
         asked: list[AnyPart] = [item.part for item in self.pictures if item.part is not None]
         if self.text:
@@ -194,7 +200,7 @@ def _key(number: int) -> str:
 def _judged(case: _Case, answers: Sequence[Answered]) -> Checked:
     verdict = reach_verdict(
         policy=queries.policy_of(case.rules.policy_id),
-        parts=case.parts(),
+        parts=parts_to_judge(case.parts(), answers),
         evidence=[item.evidence() for item in answers],
         # Samples are taken of posts; whether this one would be has no bearing on its verdict.
         sample_key="",

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from moderation.conf import get_conf
 from moderation.delivery import doorbell, websocket
 from moderation.pipeline.enforce import enforce
+from moderation.pipeline.inbox import sweep_inbox
 from moderation.pipeline.judge import judge
 from moderation.pipeline.lease import Claim, claim, claim_one_again, due, release, renewing
 from moderation.pipeline.media import prepare_attachments
+from moderation.pipeline.park import park
 from moderation.pipeline.screen import Screened, screen, unscreened
 from moderation.vocabulary import Lane
 
@@ -53,6 +55,7 @@ def drain(lane: Lane) -> int:
 
 def sweep() -> set[Lane]:
     """Ring for every lane that holds something claimable; return those lanes."""
+    sweep_inbox()
     waiting = {lane for lane in SCREENING_LANES if due().filter(lane=lane).exists()}
     doorbell.ring_now(waiting)
     return waiting
@@ -64,7 +67,8 @@ def _decide(claims: Sequence[Claim]) -> int:
     try:
         with renewing(claims):
             screened = _screen(claims)
-            judged = judge(screened)
+            judged = judge([item for item in screened if not item.waiting])
+            park([item for item in screened if item.waiting])
         hints = enforce(judged)
     except Exception as error:
         # Nothing was decided: the rows go back, wait a little, and in the end reach a person.

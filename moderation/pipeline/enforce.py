@@ -20,8 +20,10 @@ from moderation.delivery.hints import Hint
 from moderation.models import (
     Effect,
     Enforcement,
+    ExperimentOutcome,
     Post,
     ProviderResult,
+    Reevaluation,
     Review,
     Submission,
     VerdictRecord,
@@ -29,11 +31,13 @@ from moderation.models import (
 from moderation.pipeline import standing
 from moderation.pipeline.judge import Judged
 from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.reposts import is_known_repost, remember_rejected
 from moderation.policy import risk
 from moderation.policy.fold import Enforced, fold
 from moderation.policy.verdict import EDITED_AFTER_REJECTION, Verdict
 from moderation.vocabulary import (
     Action,
+    Category,
     EffectKind,
     Reason,
     ReviewLane,
@@ -65,6 +69,7 @@ class _Case:
     # A person rejected the revision before: what the policy finds clean, a person looks at.
     is_after_rejection: bool = False
     effects: tuple[EffectKind, ...] = ()
+    enforcement: Enforcement | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -85,6 +90,9 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
             return []
         _store_evidence(cases, now)
         enforced = _store_enforcements(cases, now)
+        _remember_rejected(cases)
+        _note_reevaluations(cases)
+        _note_trials(cases)
         _store_states(cases, enforced, now)
         _open_reviews(cases, now)
         _close_submissions(cases, now)
@@ -208,6 +216,14 @@ def _store_evidence(cases: Sequence[_Case], now: datetime) -> None:
     results = [row for case in cases for row in case.judged.screened.results]
     for row in results:
         row.created_at = now
+    parked = [
+        case.judged.screened.claim.submission.pk
+        for case in cases
+        if case.judged.screened.claim.was_asked_before
+    ]
+    if parked:
+        # While it waited, what services had said was kept: it is among the results again.
+        ProviderResult.objects.filter(submission_id__in=parked).delete()
     ProviderResult.objects.bulk_create(results)
     VerdictRecord.objects.bulk_create([case.record for case in cases])
 
@@ -261,11 +277,69 @@ def _store_enforcements(cases: Sequence[_Case], now: datetime) -> dict[UUID, lis
             )
             enforced.setdefault(case.post.pk, []).append(Enforced(case.action, case.effects))
     Enforcement.objects.bulk_create(rows)
+    for case, row in zip([case for case in cases if case.effects], rows, strict=True):
+        case.enforcement = row
     effects = {case.post.pk: case.effects for case in cases}
     Effect.objects.bulk_create(
         [Effect(enforcement=row, kind=kind) for row in rows for kind in effects[row.post_id]]
     )
     return enforced
+
+
+def _remember_rejected(cases: Sequence[_Case]) -> None:
+    blocked = [
+        case
+        for case in cases
+        if case.action is Action.BLOCK and not is_known_repost(case.verdict.provider)
+    ]
+    if blocked:
+        remember_rejected(
+            [
+                (case.enforcement, case.verdict.category or Category.OTHER)
+                for case in blocked
+                if case.enforcement is not None
+            ],
+            parts={case.post.pk: {case.verdict.part or ""} for case in blocked},
+        )
+
+
+def _note_reevaluations(cases: Sequence[_Case]) -> None:
+    """Note who could not judge: it is asked again once it has recovered."""
+    Reevaluation.objects.bulk_create(
+        [
+            Reevaluation(post=case.post, revision=case.post.revision, provider=row.provider)
+            for case in cases
+            for row in case.judged.screened.results
+            if row.stood_in and not row.shadow
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _note_trials(cases: Sequence[_Case]) -> None:
+    ExperimentOutcome.objects.bulk_create(
+        [_trial_outcome(case) for case in cases if case.judged.trial_verdict is not None]
+    )
+
+
+def _trial_outcome(case: _Case) -> ExperimentOutcome:
+    trial, other = case.judged.screened.trial, case.judged.trial_verdict
+    assert trial is not None
+    assert other is not None
+    incumbent, candidate = (case.verdict, other) if trial.is_candidate else (other, case.verdict)
+    return ExperimentOutcome(
+        experiment_id=trial.experiment_id,
+        submission=case.judged.screened.claim.submission,
+        incumbent_action=incumbent.action,
+        incumbent_rule=incumbent.rule,
+        candidate_action=candidate.action,
+        candidate_rule=candidate.rule,
+        candidate_category=candidate.category,
+        candidate_score=candidate.score,
+        extra_cost_micros=sum(
+            row.cost_micros for row in case.judged.screened.results if row.shadow
+        ),
+    )
 
 
 def _store_states(

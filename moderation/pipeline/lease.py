@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, connection, transaction
@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 
 from moderation.conf import get_conf
 from moderation.models import Post, Submission
+from moderation.models.screening import PARKED
 from moderation.vocabulary import Lane, SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,18 @@ class Claim:
     @property
     def post(self) -> Post:
         return self.submission.post
+
+    @property
+    def was_asked_before(self) -> bool:
+        """Whether services may have answered about it already, or be at work on it."""
+        return self.submission.attempts > 1 or self.submission.last_error == PARKED
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long it has waited for services, 0.0 when it has not."""
+        if not self.was_asked_before:
+            return 0.0
+        return (datetime.now(UTC) - self.submission.created_at).total_seconds()
 
 
 def due() -> QuerySet[Submission]:

@@ -24,7 +24,7 @@ from moderation.media.signature import check_signature
 from moderation.models import MediaItem, Post
 from moderation.models.posts import media_key
 from moderation.outbound import fetch
-from moderation.providers.base import ImagePart
+from moderation.providers.base import AnyPart, ImagePart
 from moderation.vocabulary import MediaKind, MediaState, Part
 
 logger = logging.getLogger(__name__)
@@ -139,8 +139,12 @@ def _settle(item: MediaItem, state: MediaState, *, refusal: str = "") -> None:
         default_storage.delete(incoming)
 
 
-def image_part(item: MediaItem, *, scope: str) -> ImagePart:
+def media_parts(item: MediaItem, *, scope: str) -> tuple[AnyPart, ...]:
     """Return an attachment as providers see it: files on this machine's disk."""
+    return (_image_part(item, scope),)
+
+
+def _image_part(item: MediaItem, scope: str) -> ImagePart:
     return ImagePart(
         key=media_key(item.pk),
         path=_path(str(item.file.name)),

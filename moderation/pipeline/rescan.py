@@ -1,8 +1,4 @@
-"""1c · Look at old posts again: a batch of new submissions for revisions that were decided once.
-
-What readers see stays as it is until the new verdict; a person's decision is not overruled by it
-(see enforce).
-"""
+"""1e · Look at old posts again: which they are, and the next of them."""
 
 from __future__ import annotations
 
@@ -11,14 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
-from moderation import queries
-from moderation.delivery import doorbell
-from moderation.models import Post, Submission
-from moderation.pipeline.record import Actor, Event, record_events
-from moderation.vocabulary import Lane, Reason, SubmissionState
+from moderation.models import Post
+from moderation.pipeline.again import send_again
+from moderation.pipeline.record import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,56 +54,6 @@ def rescan_posts(
     Posts that wait for a verdict already are skipped. `operation` names the rescan in each
     post's record.
     """
-    try:
-        sent = _send(post_ids, selection, operation, actor)
-    except IntegrityError:
-        # An author edited one of them in between, which sends it as well: look again who is left.
-        sent = _send(post_ids, selection, operation, actor)
-    if sent:
-        doorbell.ring({Lane.RESCAN})
-    return sent
-
-
-@transaction.atomic
-def _send(post_ids: Sequence[UUID], selection: Selection, operation: str, actor: Actor) -> int:
-    posts = list(
-        Post.objects.select_for_update(of=("self",), no_key=True)
-        .filter(pk__in=post_ids, deleted_at__isnull=True)
-        .exclude(_has(state=SubmissionState.DUE))
-        .exclude(_has(reason=Reason.RESCAN, created_at__gte=selection.asked_at))
-        .order_by("pk")
-    )
-    now = queries.database_now()
-    Submission.objects.bulk_create(
-        [
-            Submission(
-                post=post,
-                revision=post.revision,
-                content_hash=post.content_hash,
-                reason=Reason.RESCAN,
-                lane=Lane.RESCAN,
-                rank_at=now,
-                due_at=now,
-                created_at=now,
-            )
-            for post in posts
-        ]
-    )
-    record_events([_event(post, operation, actor) for post in posts])
-    return len(posts)
-
-
-def _has(**fields: object) -> Exists:
-    return Exists(Submission.objects.filter(post=OuterRef("pk"), **fields))
-
-
-def _event(post: Post, operation: str, actor: Actor) -> Event:
-    return Event(
-        kind="post.rescanned",
-        subject_kind="post",
-        subject_id=str(post.pk),
-        actor=actor,
-        community_id=post.community_id,
-        revision=post.revision,
-        facts={"operation": operation},
+    return send_again(
+        post_ids, actor=actor, facts={"operation": operation}, unless_since=selection.asked_at
     )

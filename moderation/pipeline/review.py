@@ -17,6 +17,7 @@ from moderation.errors import InvalidSubmission, NotAllowed, NotFound, ReviewTak
 from moderation.models import Decision, Effect, Enforcement, Post, Review
 from moderation.pipeline import standing
 from moderation.pipeline.record import Actor, Event, record_events
+from moderation.pipeline.reposts import remember_rejected
 from moderation.policy.fold import fold
 from moderation.vocabulary import (
     Action,
@@ -238,6 +239,8 @@ def _enforce_decision(decision: Decision, post: Post) -> None:
     _refold(post)
     if action is Action.BLOCK:
         standing.watch([post.author_id])
+        # What a person takes down is not a matter of thresholds when it comes again.
+        remember_rejected([(enforcement, Category.OTHER)])
 
 
 def _refold(post: Post) -> None:

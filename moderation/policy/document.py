@@ -10,6 +10,7 @@ from typing import Any, Literal
 import jsonschema
 
 from moderation.errors import InvalidPolicy
+from moderation.policy.route import ROUTE_SCHEMA, Stage, parse_route
 from moderation.vocabulary import Action, Category, Part
 
 # The field's usual steps; owners of the first policies asked for exactly these.
@@ -30,12 +31,9 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "version": {"const": 1},
         "route": {
-            "description": "Which providers judge which kind of part.",
+            "description": "Which providers judge which kind of part, in which order.",
             "type": "object",
-            "properties": {
-                part.value: {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
-                for part in Part
-            },
+            "properties": {part.value: ROUTE_SCHEMA for part in Part},
             "required": ["text"],
             "additionalProperties": False,
         },
@@ -70,6 +68,29 @@ SCHEMA: dict[str, Any] = {
             "description": "Whether readers see a post while a person looks at it.",
             "enum": ["held", "public"],
         },
+        "budget": {
+            "description": "What asking about one post may take; later stages are then left out.",
+            "type": "object",
+            "properties": {
+                "seconds": {"type": "number", "exclusiveMinimum": 0},
+                "micros": {"type": "integer", "minimum": 0},
+            },
+            "additionalProperties": False,
+        },
+        "stop_at": {
+            "description": "No later stage is asked once a score asks for this action; null never.",
+            "enum": ["warn", "review", "block", None],
+        },
+        "rescan": {
+            "description": "Posts are looked at again this often while they are young enough.",
+            "type": "object",
+            "properties": {
+                "every_days": {"type": "number", "minimum": 1},
+                "younger_than_days": {"type": "number", "minimum": 1},
+            },
+            "required": ["every_days", "younger_than_days"],
+            "additionalProperties": False,
+        },
         "sampling": {
             "description": "Share of allowed posts that a person looks at all the same.",
             "type": "object",
@@ -86,10 +107,11 @@ _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 DEFAULT_DOCUMENT: dict[str, Any] = {
     "version": 1,
     "route": {
-        "text": ["local_text"],
-        "image": ["hash_bank", "local_image"],
-        "gif": ["hash_bank", "local_image"],
-        "video": [],
+        "text": ["reposts", "local_text"],
+        "image": ["reposts", "hash_bank", "local_image"],
+        "gif": ["reposts", "hash_bank", "local_image"],
+        "video": ["reposts"],
+        "audio": [],
     },
     "thresholds": {
         "default": {"warn": 0.5, "review": 0.7, "block": 0.85},
@@ -115,13 +137,35 @@ class Policy:
     `thresholds` holds, per category, the actions that can fire with the score that fires them.
     """
 
-    route: Mapping[Part, tuple[str, ...]]
+    route: Mapping[Part, tuple[Stage, ...]]
     thresholds: Mapping[Category, Mapping[Action, float]]
     on_failure: Literal["hold", "publish_and_queue"]
     overload_seconds: float | None
     overload_then: Literal["hold", "local_only"]
     review_visibility: Literal["held", "public"]
     sampling_share: float
+    stop_at: Action | None = Action.BLOCK
+    budget_seconds: float | None = None
+    budget_micros: int | None = None
+    rescan: RescanRhythm | None = None
+
+    def providers(self) -> frozenset[str]:
+        """Return everyone whom its routes name, those who stand in included."""
+        return frozenset(
+            name
+            for stages in self.route.values()
+            for stage in stages
+            for ask in stage.asks
+            for name in (ask.provider, *ask.otherwise)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RescanRhythm:
+    """How often posts are looked at again, and until which age."""
+
+    every_days: float
+    younger_than_days: float
 
 
 def parse_policy(document: Mapping[str, Any]) -> Policy:
@@ -135,14 +179,22 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
         raise InvalidPolicy(f"{place}: {error.message}")
     overload = document.get("overload", {})
     return Policy(
-        route={part: tuple(document["route"].get(part.value, ())) for part in Part},
+        route={part: parse_route(document["route"].get(part.value, ())) for part in Part},
         thresholds=_merge_thresholds(document.get("thresholds", {})),
         on_failure=document["on_failure"],
         overload_seconds=overload.get("oldest_due_seconds"),
         overload_then=overload.get("then", "hold"),
         review_visibility=document.get("review_visibility", "held"),
         sampling_share=float(document.get("sampling", {}).get("share", 0.0)),
+        stop_at=_parse_action(document.get("stop_at", Action.BLOCK.value)),
+        budget_seconds=document.get("budget", {}).get("seconds"),
+        budget_micros=document.get("budget", {}).get("micros"),
+        rescan=RescanRhythm(**document["rescan"]) if "rescan" in document else None,
     )
+
+
+def _parse_action(name: str | None) -> Action | None:
+    return None if name is None else Action(name)
 
 
 def _merge_thresholds(document: Mapping[str, Any]) -> dict[Category, dict[Action, float]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from moderation.policy.document import Policy
+from moderation.policy.route import is_in_share
 from moderation.vocabulary import SEVERITY_OF_ACTION, Action, Category, Outcome, Part
 
 NOT_JUDGED = "not_judged"
@@ -32,6 +32,8 @@ class Evidence:
     outcome: Outcome
     scores: Mapping[Category, float] = field(default_factory=dict)
     spans: Sequence[tuple[int, int, str]] = ()
+    # Who judged the part in its place when it failed, "" for nobody.
+    stood_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def reach_verdict(
         return Verdict(
             action=Action.ALLOW,
             rule=NOTHING_FIRED,
-            sampled=_is_sampled(sample_key, policy.sampling_share),
+            sampled=is_in_share(sample_key, policy.sampling_share),
         )
     return _resting_on(
         worst,
@@ -103,6 +105,15 @@ def reach_verdict(
         rule=f"{worst.category}.{worst.action}",
         not_judged=not_judged,
         holds=worst.action is Action.REVIEW and policy.review_visibility == "held",
+    )
+
+
+def asks_for(policy: Policy, evidence: Sequence[Evidence], action: Action) -> bool:
+    """Whether a score asks for this action already, or for a severer one."""
+    return any(
+        SEVERITY_OF_ACTION[hit.action] >= SEVERITY_OF_ACTION[action]
+        for item in evidence
+        for hit in _hits(policy, item)
     )
 
 
@@ -124,7 +135,9 @@ def _hits(policy: Policy, item: Evidence) -> list[_Hit]:
 
 def _not_judged(parts: Sequence[PartRef], evidence: Sequence[Evidence]) -> tuple[str, ...]:
     judged = {item.part.key for item in evidence if item.outcome is Outcome.JUDGED}
-    failed = {item.part.key for item in evidence if item.outcome is Outcome.FAILED}
+    failed = {
+        item.part.key for item in evidence if item.outcome is Outcome.FAILED and not item.stood_in
+    }
     return tuple(part.key for part in parts if part.key not in judged - failed)
 
 
@@ -153,10 +166,3 @@ def _resting_on(
         not_judged=not_judged,
         holds=holds,
     )
-
-
-def _is_sampled(key: str, share: float) -> bool:
-    if share <= 0:
-        return False
-    digest = hashlib.sha256(key.encode()).digest()
-    return int.from_bytes(digest[:8]) / 2**64 < share

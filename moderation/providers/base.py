@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from moderation.vocabulary import Category, Outcome, Part
 
@@ -144,6 +144,35 @@ class Answer:
     text: str = ""
     job: Job | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what is worth keeping of an answer that is not pending."""
+        return {
+            "outcome": self.outcome.value,
+            "scores": {category.value: score for category, score in self.scores.items()},
+            "spans": [[span.start, span.end, span.category.value] for span in self.spans],
+            "regions": [list(region) for region in self.regions],
+            "raw": dict(self.raw),
+            "model_version": self.model_version,
+            "error": self.error,
+            "cost_micros": self.cost_micros,
+            "text": self.text,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Answer:
+        """Raises `KeyError` or `ValueError` for what `to_json` did not make."""
+        return cls(
+            outcome=Outcome(kept["outcome"]),
+            scores={Category(name): score for name, score in kept["scores"].items()},
+            spans=[Span(start, end, Category(name)) for start, end, name in kept["spans"]],
+            regions=[(*box, label) for *box, label in kept["regions"]],
+            raw=kept["raw"],
+            model_version=kept["model_version"],
+            error=kept["error"],
+            cost_micros=kept["cost_micros"],
+            text=kept["text"],
+        )
+
 
 class Provider(Protocol):
     """One file of `providers/` each. Instances are shared between threads."""
@@ -219,6 +248,8 @@ class Facts:
     concurrency: int = 8
     timeout_seconds: float = 10.0
     answers_later: bool = False
+    # Whether its callbacks prove by themselves who sent them; else only their address does.
+    signs_callbacks: bool = False
     ends_on: date | None = None
 
 
@@ -285,3 +316,6 @@ class LaterProvider(Adapter, Protocol):
 
     def read_callback(self, callback: Callback) -> Notice:
         """Return what an authentic message says. Raises `CallbackRefused` for any other."""
+
+    def confirm(self, url: str) -> None:
+        """Fetch a notice's `confirm_url`. Raises as `judge`."""

@@ -10,15 +10,24 @@ from django.db.models import Min
 
 from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import NotFound
-from moderation.models import Community, CommunityWord, PolicyRevision, Submission
+from moderation.models import (
+    Community,
+    CommunityWord,
+    Experiment,
+    PolicyRevision,
+    Submission,
+)
+from moderation.models.screening import PARKED
 from moderation.policy.document import DEFAULT_DOCUMENT, Policy, parse_policy
+from moderation.policy.route import is_in_share
 from moderation.queries.clock import database_now
 from moderation.text.matcher import WordMatcher
-from moderation.vocabulary import SubmissionState, WordAction
+from moderation.vocabulary import ExperimentMode, SubmissionState, WordAction
 
 _load: ShortMemory[float] = ShortMemory()
 _words: ShortMemory[WordMatcher[WordAction] | None] = ShortMemory(seconds=3600)
 _communities: ShortMemory[Community] = ShortMemory()
+_trials: ShortMemory[dict[int, RunningTrial]] = ShortMemory()
 
 
 @lru_cache(maxsize=1024)
@@ -43,14 +52,39 @@ class RulesInForce:
 
     policy_id: int | None
     language: str
+    trial: RunningTrial | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTrial:
+    """An experiment that runs now: which authors meet its candidate, and whether that counts."""
+
+    experiment_id: int
+    candidate_id: int
+    is_live: bool
+    share: float
+
+    def includes(self, author_id: int) -> bool:
+        """The same author always meets the same rules."""
+        return is_in_share(f"{self.experiment_id}:{author_id}", self.share)
 
 
 def rules_in_force(community_ids: Collection[int]) -> dict[int, RulesInForce]:
-    """Return each community's rules as they are now."""
+    """Return each community's rules as they are now; trials may be a second old."""
+    trials = _trials.get("running", _read_trials)
     rows = Community.objects.filter(pk__in=community_ids)
     return {
-        pk: RulesInForce(policy_id, language)
+        pk: RulesInForce(policy_id, language, trials.get(pk))
         for pk, policy_id, language in rows.values_list("pk", "policy_id", "language")
+    }
+
+
+def _read_trials() -> dict[int, RunningTrial]:
+    return {
+        row.community_id: RunningTrial(
+            row.pk, row.candidate_id, row.mode == ExperimentMode.LIVE, row.share
+        )
+        for row in Experiment.objects.filter(ended_at__isnull=True)
     }
 
 
@@ -82,9 +116,9 @@ def oldest_due_seconds() -> float:
     """Return the age of the oldest submission that waits for its verdict, 0.0 when none does."""
 
     def read() -> float:
-        oldest = Submission.objects.filter(state=SubmissionState.DUE).aggregate(
-            at=Min("created_at")
-        )["at"]
+        # What waits for a slow service says nothing of how well we keep up.
+        due = Submission.objects.filter(state=SubmissionState.DUE).exclude(last_error=PARKED)
+        oldest = due.aggregate(at=Min("created_at"))["at"]
         return (database_now() - oldest).total_seconds() if oldest else 0.0
 
     return _load.get("oldest", read)
@@ -102,7 +136,7 @@ def is_holding_for_overload(community: Community) -> bool:
 
 def forget_everything() -> None:
     """Drop what this process remembers; for tests and for commands that change rows wholesale."""
-    for memory in (_load, _words, _communities):
+    for memory in (_load, _words, _communities, _trials):
         memory.clear()
     policy_of.cache_clear()
     policy_number_of.cache_clear()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from moderation.web import views
+from moderation.web import callbacks, views
 
-urlpatterns = [path("media/<uuid:media_id>", views.media, name="media")]
+urlpatterns = [
+    path("media/<uuid:media_id>", views.media, name="media"),
+    path("callbacks/<slug:provider>", callbacks.callback, name="callback"),
+    path("callbacks/<slug:provider>/<str:token>", callbacks.callback, name="callback-token"),
+]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from moderation.models import Decision, Enforcement, MediaItem, Post, VerdictRecord
-from moderation.pipeline.asking import NAME_KEY, TEXT_KEY, visible_text
+from moderation.models.posts import NAME_KEY, TEXT_KEY, visible_text
 from moderation.vocabulary import Action, Category, Status, Visibility
 
 State = Literal["checking", "live", "noted", "with_person", "rejected"]

@@ -127,7 +127,7 @@ def test_every_deliberate_error_has_an_answer():
             yield from all_of(child)
 
     ours = [kind for kind in all_of(errors.ModerationError) if kind.__module__ == errors.__name__]
-    inward = {"error", "invalid_policy", "review_taken", "fetch_refused"}
+    inward = {"error", "invalid_policy", "review_taken", "fetch_refused", "callback_refused"}
     for kind in ours:
         if issubclass(kind, errors.ProviderError):
             continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from uuid import UUID
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 from moderation import queries
 from moderation.media.decode import prepare_image
@@ -77,8 +78,27 @@ def banking(community: Community, picture: bytes) -> Iterator[None]:
         label="case 7",
     )
     # Providers remember a bank for seconds.
-    registry.providers.cache_clear()
+    registry._own_judges.cache_clear()
     try:
         yield
     finally:
-        registry.providers.cache_clear()
+        registry._own_judges.cache_clear()
+
+
+def add_provider(monkeypatch, provider, **terms: object) -> None:  # type: ignore[no-untyped-def]
+    """Let policies route to a provider of a test: one of ours, or a service on these terms."""
+    if provider.is_local:
+        monkeypatch.setitem(registry._own_judges(), provider.name, provider)
+        return
+    usual = registry.Terms(
+        batch_size=32,
+        per_second=None,
+        concurrency=8,
+        timeout_seconds=5.0,
+        cost_micros=0,
+        daily_budget_micros=None,
+        cache_seconds=0,
+    )
+    service = registry.Service(provider, replace(usual, **terms), changed=uuid4().hex)
+    known = {**registry._services(), provider.name: service}
+    monkeypatch.setattr(registry, "_services", lambda: known)

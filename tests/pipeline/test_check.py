@@ -10,18 +10,16 @@ from pathlib import Path
 import pytest
 from werkzeug import Response
 
+from moderation.asking import LATE, calls
 from moderation.errors import InvalidSubmission, ProviderUnavailable
 from moderation.models import ProviderResult, VerdictRecord
 from moderation.outbound import GuardedClient
-from moderation.pipeline import asking
-from moderation.pipeline.asking import LATE
 from moderation.pipeline.check import Draft, check
 from moderation.pipeline.media import NewMedia
-from moderation.providers import registry
 from moderation.providers.base import Answer, ImagePart, Span
 from moderation.vocabulary import Action, Category, Outcome, Part, WordAction
 from tests.factories import CommunityFactory
-from tests.pipeline.helpers import HARMLESS, THREAT, banking, drain_all, send
+from tests.pipeline.helpers import HARMLESS, THREAT, add_provider, banking, drain_all, send
 from tests.pipeline.test_enforce import use_policy
 from tests.pipeline.test_media import BANK_ONLY, picture
 from tests.unit.media_files import animation, photo
@@ -61,8 +59,7 @@ def add(monkeypatch, community):
     """Add a provider to the installation and to the community's route for texts."""
 
     def add(provider, *, beside=("local_text",)):
-        known = {**registry.providers(), provider.name: provider}
-        monkeypatch.setattr(registry, "providers", lambda: known)
+        add_provider(monkeypatch, provider)
         use_policy(community, route={"text": [*beside, provider.name]})
         return provider
 
@@ -268,7 +265,14 @@ def test_outside_provider_that_is_late_is_not_waited_for(community, slow):
     said = {answered.provider: answered.answer for answered in found.answers}
     assert (said["somewhere"].outcome, said["somewhere"].error) == (Outcome.FAILED, LATE)
     assert said["local_text"].outcome is Outcome.JUDGED
-    assert (found.verdict.action, found.verdict.rule) == (Action.REVIEW, "not_judged")
+    assert found.verdict.action is Action.ALLOW
+    assert [one.stood_in for one in found.answers if one.provider == "somewhere"] == ["local_text"]
+
+
+def test_our_own_model_is_asked_when_only_late_providers_are_on_the_route(community, slow):
+    use_policy(community, route={"text": ["somewhere"]})
+    found, _ = asked_within(0.1, community, THREAT)
+    assert (found.verdict.action, found.verdict.provider) == (Action.BLOCK, "local_text")
 
 
 def test_what_local_providers_say_can_block_when_others_are_late(community, slow):
@@ -289,11 +293,11 @@ def test_call_that_never_got_its_turn_is_late_and_then_not_made(community, add, 
 
     opened = threading.Event()
     pool = ThreadPoolExecutor(1)
-    monkeypatch.setattr(asking, "_timed_calls", lambda: pool)
+    monkeypatch.setattr(calls, "threads", lambda: pool)
     provider = add(Provider(judge))
     asked_within(0.1, community, HARMLESS)  # goes on after its time
     found, _ = asked_within(0.1, community, HARMLESS)
-    assert found.verdict.rule == "not_judged"
+    assert [one.answer.error for one in found.answers if one.provider == "somewhere"] == [LATE]
     opened.set()
     pool.shutdown()
     assert len(provider.calls) == 1
@@ -368,7 +372,7 @@ def test_animation_is_looked_at_by_its_frames(community, monkeypatch):
 
     seen: list[tuple[Part, int, bool]] = []
     provider = Provider(look, is_local=True)
-    monkeypatch.setattr(registry, "providers", lambda: {provider.name: provider})
+    add_provider(monkeypatch, provider)
     use_policy(community, route={"text": [], "gif": [provider.name]})
     moving = animation([photo(seed) for seed in range(3)])
     found = checked(community, media=(NewMedia(data=moving),))
@@ -386,7 +390,7 @@ def test_files_are_there_while_providers_look_and_gone_afterwards(community, mon
         return Answer(Outcome.JUDGED, scores={Category.SEXUAL: 0.0})
 
     provider = Provider(look, is_local=True)
-    monkeypatch.setattr(registry, "providers", lambda: {provider.name: provider})
+    add_provider(monkeypatch, provider)
     use_policy(community, route={"text": [], "image": [provider.name]})
     found = checked(community, media=(NewMedia(data=picture(1)), NewMedia(data=picture(2))))
     assert found.verdict.action is Action.ALLOW

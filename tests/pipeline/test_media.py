@@ -73,7 +73,7 @@ def test_banked_picture_is_rejected_also_when_it_was_re_encoded(community):
     )
     from moderation.providers import registry
 
-    registry.providers.cache_clear()
+    registry._own_judges.cache_clear()
     post = attach(community, NewMedia(data=picture(7, form="JPEG", size=200)))
     assert (post.status, post.visibility) == (Status.REJECTED, Visibility.HIDDEN)
     result = ProviderResult.objects.get(submission__post=post, provider="hash_bank")
@@ -91,7 +91,7 @@ def test_bank_of_one_community_does_not_judge_another(community):
         category=Category.GRAPHIC,
         community=CommunityFactory.create(),
     )
-    registry.providers.cache_clear()
+    registry._own_judges.cache_clear()
     assert attach(community, NewMedia(data=picture(9))).status == Status.IN_REVIEW
 
 

@@ -21,7 +21,7 @@ from platform_site.forum.models import Board
 @pytest.fixture
 def demo(db):
     # The bank of pictures is read every few seconds only; another test may just have read its own.
-    registry.providers.cache_clear()
+    registry._own_judges.cache_clear()
     call_command("seed_demo", verbosity=0)
     return Community.objects.get(slug="demo")
 

@@ -18,8 +18,8 @@ from moderation.api.callers import Caller
 from moderation.api.check_bodies import CheckRequest, read_check
 from moderation.api.limits import Bucket, spend
 from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
+from moderation.asking import Answered
 from moderation.errors import ModerationError
-from moderation.pipeline.asking import Answered
 from moderation.pipeline.check import Checked, check
 from moderation.vocabulary import Scope
 

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connections
 
 from moderation.conf import get_conf
 from moderation.pipeline.dispatch import sweep
+from moderation.pipeline.reevaluate import reevaluate
 from moderation.pipeline.seal import seal_events
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Command(BaseCommand):
 
 def _round() -> None:
     _try(sweep)
+    _try(reevaluate)
     _try(_seal_all)
 
 

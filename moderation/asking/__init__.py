@@ -1,0 +1,34 @@
+"""Between the post's way and whoever judges: whom to ask, in which order, and on which terms.
+
+questions   what is asked and what was answered
+board       how far each question is on its policy's route
+ask         put questions before everyone on the route, round by round
+calls       one service: known answers, turns, breaker, retries, halves
+later       services that answer later: polls and callbacks
+spending    what calls cost, and whether a service's day is paid for
+
+Knows nothing of what is stored of posts, so that a check without a post asks exactly as screening
+does.
+"""
+
+from moderation.asking.ask import ask
+from moderation.asking.later import breaker_state, poll_services, read_callback
+from moderation.asking.questions import (
+    LATE,
+    Answered,
+    Question,
+    parts_to_judge,
+    read_text,
+)
+
+__all__ = [
+    "LATE",
+    "Answered",
+    "Question",
+    "ask",
+    "breaker_state",
+    "parts_to_judge",
+    "poll_services",
+    "read_callback",
+    "read_text",
+]

@@ -1,0 +1,105 @@
+"""Services that answer later: ask how far they are, and read what they call back with."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+from moderation.asking import spending
+from moderation.asking.calls import Gate, breaker_of, sound, threads
+from moderation.coordination.breaker import BreakerState
+from moderation.errors import CallbackRefused, ProviderError, ProviderUnavailable
+from moderation.providers import registry
+from moderation.providers.base import Answer, Callback, LaterProvider, Notice
+from moderation.vocabulary import Outcome, Part
+
+logger = logging.getLogger(__name__)
+
+
+def poll_services(asked: Sequence[tuple[str, str, Part]]) -> list[Answer | None]:
+    """Return what became of each (provider, job, kind of part), None where nobody could say now.
+
+    A service that refuses for good has failed.
+    """
+    answers = list(threads().map(lambda one: _poll(*one), asked))
+    spending.flush()
+    return answers
+
+
+def _poll(name: str, job_id: str, kind: Part) -> Answer | None:
+    try:
+        service = registry.get_service(name)
+        provider = _later_service(name)
+    except (ProviderError, CallbackRefused):
+        return Answer(Outcome.FAILED, error="not_set_up")
+    gate = Gate(service)
+    if not gate.admit():
+        return None
+    began = time.perf_counter()
+    error, answer = "", None
+    try:
+        answer = sound(provider.poll(job_id, kind))
+        gate.report(None)
+    except ProviderError as failure:
+        gate.report(failure)
+        error = failure.code
+        if not isinstance(failure, ProviderUnavailable):
+            answer = Answer(Outcome.FAILED, error=error)
+    except Exception as failure:
+        gate.give_back()
+        logger.exception("provider_crashed", extra={"provider": name})
+        error = type(failure).__name__
+    spending.note(
+        spending.Spent(
+            name,
+            parts=1,
+            outcome=Outcome.FAILED if error else Outcome.PENDING,
+            error=error,
+            latency_ms=(time.perf_counter() - began) * 1000,
+        )
+    )
+    return answer
+
+
+def breaker_state(name: str) -> BreakerState:
+    """Return whether a provider that failed can be asked again: as usual, or for a try."""
+    if registry.is_local(name):
+        return BreakerState.CLOSED
+    service = registry.find_service(name)
+    return BreakerState.OPEN if service is None else breaker_of(service).state().state
+
+
+def read_callback(name: str, callback: Callback) -> tuple[Notice | None, bool]:
+    """Return what an authentic message says, and whether it proves by itself who sent it.
+
+    None where there is nothing more to do about it. Raises `CallbackRefused`.
+    """
+    provider = _later_service(name)
+    notice = provider.read_callback(callback)
+    if notice.confirm_url:
+        _confirm(provider, notice.confirm_url)
+        return None, True
+    if notice.answer is not None:
+        notice = replace(notice, answer=sound(notice.answer))
+    return notice, provider.facts.signs_callbacks
+
+
+def _later_service(name: str) -> LaterProvider:
+    try:
+        provider = registry.get_service(name).provider
+    except ProviderError as error:
+        raise CallbackRefused("There is no such service.") from error
+    if not provider.facts.answers_later:
+        raise CallbackRefused("This service calls nobody back.")
+    return cast(LaterProvider, provider)
+
+
+def _confirm(provider: LaterProvider, url: str) -> None:
+    """Tell a service that its messages are wanted. It asks again when this fails."""
+    try:
+        provider.confirm(url)
+    except ProviderError as error:
+        logger.warning("subscription_not_confirmed", extra={"error": error.code})

@@ -63,10 +63,14 @@ class Topic:
         if not _is_fresh(signed["Timestamp"], now):
             raise CallbackRefused("The message is too old.")
         address = signed.get("SubscribeURL")
-        if address is not None and not self._address.fullmatch(address):
+        if address is not None and not self.has(address):
             raise CallbackRefused("The address to confirm is not Amazon's.")
         self._verify(envelope, signed, now)
         return signed
+
+    def has(self, address: str) -> bool:
+        """Whether an address is one of the service itself."""
+        return self._address.fullmatch(address) is not None
 
     def _verify(
         self, envelope: Mapping[str, object], signed: Mapping[str, str], now: datetime
@@ -86,11 +90,7 @@ class Topic:
             raise CallbackRefused("The signature is wrong.") from error
 
     def _certificate(self, address: object) -> x509.Certificate:
-        if (
-            not isinstance(address, str)
-            or not self._address.fullmatch(address)
-            or not address.endswith(".pem")
-        ):
+        if not isinstance(address, str) or not self.has(address) or not address.endswith(".pem"):
             raise CallbackRefused("The certificate is not Amazon's.")
         with self._lock:
             known = self._certificates.get(address)

@@ -5,10 +5,11 @@ Amazon tells by its notification service (SNS) that a job is done; without, it i
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import logging
+import re
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
@@ -58,6 +59,9 @@ FORMATS = frozenset({"video/mp4", "video/quicktime"})
 # Amazon takes 10 GB; an upload is in memory as a whole while it is signed and sent.
 MAX_BYTES = 256 * 1024 * 1024
 UPLOADS = "gatehouse"
+_OUR_KEY = re.compile(rf"{UPLOADS}/[0-9a-f]{{32}}\.mp4")
+# Failures that nobody tried again; each is a few bytes.
+MAX_UNANSWERED = 1_000
 # More pages than this are no video of ours, or an answer that never ends.
 MAX_PAGES = 200
 # About 8 kB of evidence.
@@ -98,7 +102,7 @@ S3_BASE_URL = Setting(
 
 
 class RekognitionVideoAdapter(RekognitionService):
-    """Starts one StartContentModeration a video. The same video within an hour is one job."""
+    """Starts a job with StartContentModeration, and reads it with GetContentModeration."""
 
     facts: ClassVar[Facts] = Facts(
         label="Amazon Rekognition (videos)",
@@ -128,6 +132,8 @@ class RekognitionVideoAdapter(RekognitionService):
         self._topic = Topic(
             self.option("topic_arn"), fetch=self._fetch_certificate, host=self.option("sns_host")
         )
+        # Names of jobs that may have begun although Amazon's answer never came.
+        self._unanswered: dict[tuple[str, str], str] = {}
 
     def judge_one(self, part: AnyPart) -> Answer:
         if not isinstance(part, VideoPart):
@@ -135,14 +141,20 @@ class RekognitionVideoAdapter(RekognitionService):
         if part.content_type not in FORMATS:
             return not_judged("format")
         content = read_file(part.path, max_bytes=MAX_BYTES)
-        # Whoever asks again after a crash finds its job again, and a later rescan starts another.
-        key = f"{UPLOADS}/{datetime.now(UTC):%Y%m%dT%H}/{part.fingerprint}.mp4"
-        self._upload(key, content, part.content_type)
-        job = Job(
-            self._start(key, part.fingerprint),
-            give_up_after_seconds=GIVE_UP_SECONDS + GIVE_UP_LENGTHS * part.duration_seconds,
+        place = (part.key, part.fingerprint)
+        name = self._unanswered.pop(place, "") or secrets.token_hex(16)
+        try:
+            job_id = self._begin(name, part, content)
+        except ProviderUnavailable:
+            if len(self._unanswered) < MAX_UNANSWERED:
+                self._unanswered[place] = name
+            raise
+        longest = GIVE_UP_SECONDS + GIVE_UP_LENGTHS * part.duration_seconds
+        return Answer(
+            Outcome.PENDING,
+            raw={"JobId": job_id},
+            job=Job(job_id, give_up_after_seconds=longest),
         )
-        return Answer(Outcome.PENDING, raw={"JobId": job.id}, job=job)
 
     def poll(self, job_id: str, kind: Part) -> Answer:
         pages = self._pages(job_id)
@@ -172,10 +184,39 @@ class RekognitionVideoAdapter(RekognitionService):
         # To confirm the end of a subscription would be to begin it again.
         return Notice(message_id)
 
+    def confirm(self, url: str) -> None:
+        if not self._topic.has(url):
+            raise ProviderRejected("The address to confirm is not Amazon's.")
+        raise_for_answer(self.send("GET", url))
+
     # --- a job's beginning ---------------------------------------------------------------------
 
-    def _upload(self, key: str, content: bytes, content_type: str) -> None:
-        raise_for_answer(self._ask_s3("PUT", key, content, {"Content-Type": content_type}))
+    def _begin(self, name: str, part: VideoPart, content: bytes) -> str:
+        """Return the job's id; a name that has begun already is the same job."""
+        key = f"{UPLOADS}/{name}.mp4"
+        kind = {"Content-Type": part.content_type}
+        raise_for_answer(self._ask_s3("PUT", key, content, kind))
+        started = self.call(
+            "StartContentModeration",
+            {
+                "Video": {"S3Object": {"Bucket": self.option("bucket"), "Name": key}},
+                "MinConfidence": self.min_confidence,
+                "ClientRequestToken": name,
+                "JobTag": re.sub(r"[^\w.:+=/-]", "_", part.key, flags=re.ASCII),
+                **self._channel(),
+            },
+        )
+        job_id = started.get("JobId")
+        if not isinstance(job_id, str) or not job_id:
+            raise ProviderMalformed("The job has no id.")
+        return job_id
+
+    def _channel(self) -> Mapping[str, object]:
+        """Return who is told when a job is done, if anyone is."""
+        topic, role = self.option("topic_arn"), self.option("role_arn")
+        if not topic or not role:
+            return {}
+        return {"NotificationChannel": {"SNSTopicArn": topic, "RoleArn": role}}
 
     def _ask_s3(
         self, method: str, key: str, content: bytes = b"", headers: Mapping[str, str] | None = None
@@ -186,25 +227,6 @@ class RekognitionVideoAdapter(RekognitionService):
         url = f"{address.rstrip('/')}/{quote(key)}"
         signed = self.sign(method, url, headers or {}, content, service="s3")
         return self.send(method, url, headers=signed, content=content)
-
-    def _start(self, key: str, tag: str) -> str:
-        wanted: dict[str, Any] = {
-            "Video": {"S3Object": {"Bucket": self.option("bucket"), "Name": key}},
-            "MinConfidence": self.min_confidence,
-            "JobTag": tag,
-        }
-        if self.option("topic_arn") and self.option("role_arn"):
-            wanted["NotificationChannel"] = {
-                "SNSTopicArn": self.option("topic_arn"),
-                "RoleArn": self.option("role_arn"),
-            }
-        # The same token with other parameters is refused, so it is made of them.
-        token = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
-        started = self.call("StartContentModeration", {**wanted, "ClientRequestToken": token})
-        job_id = started.get("JobId")
-        if not isinstance(job_id, str) or not job_id:
-            raise ProviderMalformed("The job has no id.")
-        return job_id
 
     # --- its end -------------------------------------------------------------------------------
 
@@ -237,15 +259,16 @@ class RekognitionVideoAdapter(RekognitionService):
     def _forget_upload(self, page: Mapping[str, Any]) -> None:
         """Delete what was uploaded for a job. An answer is worth more than a tidy bucket."""
         match page.get("Video"):
-            case {"S3Object": {"Bucket": str(bucket), "Name": str(key)}} if bucket == self.option(
-                "bucket"
-            ) and key.startswith(f"{UPLOADS}/"):
-                try:
-                    raise_for_answer(self._ask_s3("DELETE", key))
-                except ProviderError as error:
-                    logger.warning(
-                        "upload_kept", extra={"provider": self.name, "error": error.code}
-                    )
+            case {"S3Object": {"Bucket": str(bucket), "Name": str(key)}}:
+                is_ours = bucket == self.option("bucket") and _OUR_KEY.fullmatch(key) is not None
+            case _:
+                return
+        if not is_ours:
+            return
+        try:
+            raise_for_answer(self._ask_s3("DELETE", key))
+        except ProviderError as error:
+            logger.warning("upload_kept", extra={"provider": self.name, "error": error.code})
 
     # --- who calls -----------------------------------------------------------------------------
 
@@ -274,12 +297,23 @@ def _moment(finding: Finding) -> int:
 
 
 def _evidence(first: Mapping[str, Any], found: list[Finding]) -> dict[str, object]:
-    """Return the first page with the surest findings of all pages, in order."""
-    surest = sorted(found, key=lambda finding: -finding[1].confidence)[:MAX_FINDINGS]
-    labels = [said for _, _, said in sorted(surest, key=_moment)]
+    """Return the first page with the findings of all pages that tell most."""
     left_out = ("NextToken", "ModerationLabels")
     rest = {name: value for name, value in first.items() if name not in left_out}
+    labels = [said for _, _, said in _most_telling(found)]
     return {**rest, "ModerationLabels": labels, "found": len(found)}
+
+
+def _most_telling(found: list[Finding]) -> list[Finding]:
+    """Return the surest findings as they are shown, the surest of each label among them."""
+    surest = sorted(found, key=_confidence, reverse=True)
+    of_each_label: dict[str, Finding] = {}
+    others = [one for one in surest if of_each_label.setdefault(one[1].name, one) is not one]
+    return sorted([*of_each_label.values(), *others][:MAX_FINDINGS], key=_moment)
+
+
+def _confidence(finding: Finding) -> float:
+    return finding[1].confidence
 
 
 def _job_in(message: str) -> str:

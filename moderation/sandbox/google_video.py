@@ -13,16 +13,22 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from moderation.sandbox.google_token import google_error, google_failure, refusal
 from moderation.sandbox.marks import marked_scores, scores_of
 from moderation.sandbox.protocol import Desk, Reply, Request
 
-# google.cloud.videointelligence.v1.Feature and Likelihood, as far as they are used here.
+# A google.cloud.videointelligence.v1.Feature, as a number or by its name.
 _EXPLICIT_CONTENT = (3, "EXPLICIT_CONTENT_DETECTION")
-LIKELIHOODS = ("VERY_UNLIKELY", "UNLIKELY", "POSSIBLE", "LIKELY", "VERY_LIKELY")
-_LEAST = (0.0, 0.15, 0.4, 0.7, 0.9)
+# The least score that is called so.
+LIKELIHOODS = (
+    (0.9, "VERY_LIKELY"),
+    (0.7, "LIKELY"),
+    (0.4, "POSSIBLE"),
+    (0.15, "UNLIKELY"),
+    (0.0, "VERY_UNLIKELY"),
+)
 LOCATIONS = ("us-east1", "us-west1", "europe-west1", "asia-east1")
 _TYPE = "type.googleapis.com/google.cloud.videointelligence.v1."
 _NAME = re.compile(r"/v1/(projects/\d+/locations/[\w-]+/operations/\d+)")
@@ -50,7 +56,7 @@ class GoogleVideoService:
             return self._start(request)
         named = _NAME.fullmatch(request.path)
         if request.method == "GET" and named:
-            return self._read(named[1], as_numbers="enum-encoding=int" in request.first("$alt"))
+            return self._read(named[1])
         return google_error(404, "There is no such method.")
 
     def failure(self, status: int, retry_after: str | None) -> Reply:
@@ -78,7 +84,7 @@ class GoogleVideoService:
             self._operations[name] = _Operation(inline or uri.encode(), uri.removeprefix("gs:/"))
         return Reply(body={"name": name})
 
-    def _read(self, name: str, *, as_numbers: bool) -> Reply:
+    def _read(self, name: str) -> Reply:
         """Still running when it is first asked about."""
         with self._lock:
             operation = self._operations.get(name)
@@ -90,7 +96,7 @@ class GoogleVideoService:
         found = {"name": name, "metadata": _progress(operation, 100), "done": True}
         if marked_scores(operation.content).get("fail"):
             return Reply(body={**found, "error": {"code": 3, "message": "Bad video data."}})
-        return Reply(body={**found, "response": _response(operation, as_numbers=as_numbers)})
+        return Reply(body={**found, "response": _response(operation)})
 
 
 def _progress(operation: _Operation, percent: int) -> dict[str, object]:
@@ -100,23 +106,19 @@ def _progress(operation: _Operation, percent: int) -> dict[str, object]:
     return {"@type": f"{_TYPE}AnnotateVideoProgress", "annotationProgress": [about]}
 
 
-def _response(operation: _Operation, *, as_numbers: bool) -> dict[str, object]:
+def _response(operation: _Operation) -> dict[str, object]:
     marks = marked_scores(operation.content)
     shown = () if marks.get("frameless") else (b"plain", b"plain.", operation.content)
-    frames = [
-        {"timeOffset": f"{at}.5s", **_likelihood(one, marks, as_numbers=as_numbers)}
-        for at, one in enumerate(shown)
-    ]
+    frames = [{"timeOffset": f"{at}.5s", **_likelihood(one, marks)} for at, one in enumerate(shown)]
     result: dict[str, object] = {"explicitAnnotation": {"frames": frames} if frames else {}}
     if operation.uri:
         result["inputUri"] = operation.uri
     return {"@type": f"{_TYPE}AnnotateVideoResponse", "annotationResults": [result]}
 
 
-def _likelihood(content: bytes, marks: Mapping[str, float], *, as_numbers: bool) -> dict[str, Any]:
+def _likelihood(content: bytes, marks: Mapping[str, float]) -> dict[str, str]:
     # Unspecified is zero, and zeros are left out.
     if marks.get("unknown"):
         return {}
     value = scores_of(content, {"sexual": "sexual"})["sexual"]
-    number = max(at for at, least in enumerate(_LEAST) if value >= least)
-    return {"pornographyLikelihood": number + 1 if as_numbers else LIKELIHOODS[number]}
+    return {"pornographyLikelihood": next(name for least, name in LIKELIHOODS if value >= least)}

@@ -40,13 +40,16 @@ class Form:
         return {"Content-Type": self.content_type}
 
 
-def build_form(fields: Mapping[str, str], *, file_field: str, path: Path, max_bytes: int) -> Form:
+def build_form(
+    fields: Mapping[str, str], *, file_field: str, path: Path, max_bytes: int, kind: str = ""
+) -> Form:
     """Return a form of some fields and one file, which is read once and in pieces.
 
-    Its name says only what it is. Raises `ProviderRejected` for one that is longer or not there.
+    Its type is `kind`, or what its first bytes say; its name says only that. Raises
+    `ProviderRejected` for one that is longer or not there.
     """
     boundary = secrets.token_hex(16)
-    kind = file_type(path)
+    kind = kind or file_type(path)
     body = BytesIO()
     for name, value in fields.items():
         body.write(_head(boundary, f'name="{name}"'))

@@ -10,13 +10,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from moderation.errors import (
-    ProviderMalformed,
-    ProviderQuotaExhausted,
-    ProviderRejected,
-    ProviderUnavailable,
-)
-from moderation.outbound import Reply
+from moderation.errors import ProviderRejected
+from moderation.providers._openai_errors import raise_for_error
 from moderation.providers.base import Account, Answer, AnyPart, Facts, Setting, TextPart
 from moderation.providers.llm_judge.prompt import REVISION, answer_schema, ask_about, guard_turn
 from moderation.providers.llm_judge.steering import speaks_to_its_judge
@@ -25,7 +20,6 @@ from moderation.providers.service import (
     ServiceAdapter,
     kept,
     not_judged,
-    raise_for_status,
     read_json,
 )
 from moderation.vocabulary import Category, Outcome, Part
@@ -37,7 +31,6 @@ GUARD_LANGUAGES = frozenset({"en", "fr", "de", "hi", "it", "pt", "es", "th"})
 FOUND_FROM = 0.5
 # Nineteen scores and a receipt are about 250 tokens; all codes of Llama Guard about 50.
 _POLICY_TOKENS, _GUARD_TOKENS = 600, 64
-_QUOTA_CODES = frozenset({"insufficient_quota", "credit_balance_exhausted"})
 
 
 class LlmJudgeAdapter(ServiceAdapter):
@@ -128,8 +121,7 @@ class LlmJudgeAdapter(ServiceAdapter):
             headers={"Authorization": f"Bearer {key}"} if key else {},
             json={"model": self.option("model"), "messages": messages, "temperature": 0, **more},
         )
-        _raise_own_errors(reply)
-        raise_for_status(reply)
+        raise_for_error(reply)
         return read_json(reply)
 
     def _response_format(self) -> Mapping[str, object]:
@@ -162,17 +154,3 @@ def _number(text: str) -> float:
         return max(0.0, float(text))
     except ValueError:
         return 0.0
-
-
-def _raise_own_errors(reply: Reply) -> None:
-    """Raise what a status says that others use otherwise."""
-    if reply.status == 409:
-        raise ProviderUnavailable("Failed with 409.")
-    if reply.status != 429:
-        return
-    try:
-        error = read_json(reply).get("error")
-    except ProviderMalformed:
-        return
-    if isinstance(error, dict) and _QUOTA_CODES & {str(error.get(key)) for key in ("code", "type")}:
-        raise ProviderQuotaExhausted("The quota is used up.")

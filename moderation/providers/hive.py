@@ -50,8 +50,8 @@ from moderation.vocabulary import Category, Outcome, Part
 # What one request takes: https://docs.thehive.ai/docs/text-moderation-api
 CHUNK_CHARS = 1024
 MAX_CHARS = 32 * CHUNK_CHARS
-# Not documented. What we would hold in memory for one upload.
-MAX_BYTES = 100_000_000
+# Not documented. An upload is held in memory.
+MAX_BYTES = 50_000_000
 _SEVEREST = 3
 # From here on a child and something sexual in one frame count as both together.
 _TOGETHER = 0.5
@@ -169,6 +169,7 @@ class HiveAdapter(ServiceAdapter):
         "by contract, not confirmed.",
         max_chars=MAX_CHARS,
         max_bytes=MAX_BYTES,
+        concurrency=4,
         timeout_seconds=30.0,
         answers_later=True,
     )

@@ -169,7 +169,8 @@ class SightengineAdapter(ServiceAdapter):
         price="By operations, one a model and picture or frame; amounts are not confirmed.",
         languages=_RULES_LANGUAGES,
         max_bytes=MAX_BYTES,
-        # An upload of fifty megabytes takes its time.
+        # Uploads are held in memory, and take their time.
+        concurrency=4,
         timeout_seconds=30.0,
         answers_later=True,
         signs_callbacks=True,

@@ -50,6 +50,8 @@ GOOGLE_SETTINGS = (
 )
 
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+# Whatever address a key file names, says Google, and does its own library.
+_AUDIENCE = "https://oauth2.googleapis.com/token"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # The longest that Google accepts, and what it makes of no wish at all.
 _CLAIM_SECONDS = 3600
@@ -124,7 +126,7 @@ class ServiceAccount:
         claim = {
             "iss": self.email,
             "scope": _SCOPE,
-            "aud": self.token_url,
+            "aud": _AUDIENCE,
             "iat": int(now),
             "exp": int(now) + _CLAIM_SECONDS,
         }

@@ -24,6 +24,8 @@ from moderation.sandbox.protocol import Desk, Reply, Request
 EMAIL = "sandbox@gatehouse.example"
 KEY_ID = "sandbox-key-1"
 TOKEN_SECONDS = 3600
+# Google's own address, also where a key file names another one.
+_AUDIENCE = "https://oauth2.googleapis.com/token"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 # As far as Google lets a clock be wrong, more or less.
 _SKEW_SECONDS = 300
@@ -47,15 +49,14 @@ class GoogleTokenService:
     prefix: ClassVar[str] = "google_token"
 
     def answer(self, request: Request, desk: Desk) -> Reply:
-        address = f"{desk.base_url}/{self.prefix}/token"
         if request.method == "GET" and request.path.strip("/") == "service-account.json":
-            return Reply(body=self._key_file(address))
+            return Reply(body=self._key_file(f"{desk.base_url}/{self.prefix}/token"))
         if request.method != "POST" or request.path.strip("/") != "token":
             return google_error(404, "There is nothing here.")
         form = parse_qs(request.body.decode("latin-1"))
         if form.get("grant_type") != [_GRANT]:
             return _refused("unsupported_grant_type", "Send a JWT bearer grant.")
-        wrong = self._wrong_with(form.get("assertion", [""])[0], address)
+        wrong = self._wrong_with(form.get("assertion", [""])[0])
         if wrong:
             return _refused("invalid_grant", wrong)
         token = f"{_TOKEN}{int(time.time()) + TOKEN_SECONDS}"
@@ -81,7 +82,7 @@ class GoogleTokenService:
             "token_uri": address,
         }
 
-    def _wrong_with(self, assertion: str, address: str) -> str:
+    def _wrong_with(self, assertion: str) -> str:
         """Return "" for a claim as Google wants it."""
         try:
             signed, _, signature = assertion.rpartition(".")
@@ -93,7 +94,7 @@ class GoogleTokenService:
             return "Invalid JWT signature."
         if header.get("alg") != "RS256" or claim.get("iss") != EMAIL:
             return "Invalid JWT header or issuer."
-        if claim.get("aud") != address or not claim.get("scope"):
+        if claim.get("aud") != _AUDIENCE or not claim.get("scope"):
             return "Invalid audience or scope."
         begins, ends, now = claim.get("iat", 0), claim.get("exp", 0), time.time()
         if not now - _SKEW_SECONDS < begins < now + _SKEW_SECONDS or not 0 < ends - begins <= 3600:

@@ -139,6 +139,8 @@ def start(
     if refusal:
         return Started(desk, answered + desk.failed(groups, refusal))
     elsewhere, groups = _take_asked_elsewhere(desk, groups)
+    if not groups:
+        return Started(desk, answered + elsewhere)
     chunks = _chunks(groups, service.terms.batch_size)
     granted, refused = _turns(desk, chunks)
     running: dict[Future[list[Answered]], Sequence[_Group]] = {
@@ -248,8 +250,6 @@ def _turns(
 ) -> tuple[Sequence[Sequence[_Group]], list[Answered]]:
     """Return the calls whose turn it is, and what becomes of the others."""
     limit = desk.limit
-    if limit is None or not chunks:
-        return chunks, []
     granted = token_bucket.take_many(desk.bucket, limit, len(chunks))
     taken = granted.tokens
     # Soon enough for this worker itself to wait for it.
@@ -286,11 +286,11 @@ class _Desk:
         return breaker_name(self.name)
 
     @property
-    def limit(self) -> Limit | None:
-        """How often all workers together may call; None where nothing says so."""
+    def limit(self) -> Limit:
+        """How often all workers together may call."""
         rate = self.service.terms.per_second
         if rate is None:
-            return None
+            return _NO_LIMIT
         return Limit.at_most(round(rate)) if rate >= 1 else Limit(1, rate)
 
     def seconds_left(self) -> float:
@@ -379,9 +379,8 @@ class _Desk:
 
     def _take_turn(self) -> bool:
         """Wait for the turn of one call more than was planned, while there is patience."""
-        limit = self.limit or _NO_LIMIT
         while True:
-            taken = token_bucket.take(self.bucket, limit)
+            taken = token_bucket.take(self.bucket, self.limit)
             if taken.allowed:
                 return True
             if taken.retry_after_seconds > min(self.patience(), self.seconds_left()):

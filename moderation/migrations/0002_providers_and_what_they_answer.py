@@ -3,9 +3,10 @@
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import moderation.models._encrypted
 from django.conf import settings
 from django.db import migrations, models
+
+import moderation.models._encrypted
 
 
 class Migration(migrations.Migration):

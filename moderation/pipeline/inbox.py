@@ -31,7 +31,8 @@ _BATCH = 500
 
 
 def receive(provider: str, callback: Callback) -> None:
-    """Take a message in. Raises `CallbackRefused` for one that nobody authentic sent.
+    """Take a message in. Raises `CallbackRefused` for one that nobody authentic sent, and
+    `ProviderUnavailable` when that cannot be found out now: it is to be sent again.
 
     Where only the address proves the sender, its token must be that of a job.
     """
@@ -43,7 +44,7 @@ def receive(provider: str, callback: Callback) -> None:
     message, is_new = CallbackMessage.objects.get_or_create(
         provider=provider,
         message_id=notice.message_id[:200],
-        defaults=_fields(callback, notice),
+        defaults=_fields(callback, notice, is_signed=is_signed),
     )
     if is_new:
         _ring(_handle([message]))
@@ -75,9 +76,11 @@ def take_early_messages(jobs: Sequence[ProviderJob], now: datetime) -> None:
                 _use(message, job, now)
 
 
-def _fields(callback: Callback, notice: Notice) -> dict[str, object]:
+def _fields(callback: Callback, notice: Notice, *, is_signed: bool) -> dict[str, object]:
+    # An address that is the account's, not a job's, is its secret: not kept.
+    names_job = not (is_signed and notice.job_id)
     return {
-        "token": callback.token[:64],
+        "token": callback.token[:64] if names_job else "",
         "job_id": notice.job_id[:300],
         "answer": None if notice.answer is None else notice.answer.to_json(),
     }

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from moderation.errors import CallbackRefused
+from moderation.errors import CallbackRefused, ProviderUnavailable
 from moderation.pipeline.inbox import receive
 from moderation.providers.base import Callback
 
@@ -23,7 +23,8 @@ MAX_BYTES = 2 * 1024 * 1024
 def callback(request: HttpRequest, provider: str, token: str = "") -> HttpResponse:
     """Take in a message of a service. 204 for one that counts or is known already.
 
-    Everything else is 404, whatever was wrong with it: a stranger learns nothing here.
+    One that is to be sent again is answered with 503. Everything else is 404, whatever was wrong
+    with it: a stranger learns nothing here.
     """
     if int(request.headers.get("Content-Length") or 0) > MAX_BYTES:
         return HttpResponse(status=413)
@@ -40,4 +41,7 @@ def callback(request: HttpRequest, provider: str, token: str = "") -> HttpRespon
     except CallbackRefused as refusal:
         logger.warning("callback_refused", extra={"provider": provider, "why": str(refusal)})
         return HttpResponse(status=404)
+    except ProviderUnavailable as error:
+        logger.warning("callback_not_read", extra={"provider": provider, "why": error.code})
+        return HttpResponse(status=503)
     return HttpResponse(status=204)

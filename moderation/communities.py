@@ -19,9 +19,9 @@ from moderation import credentials
 from moderation.errors import InvalidPolicy, InvalidSubmission, NotAllowed
 from moderation.models import ApiKey, BankedHash, Community, CommunityWord, PolicyRevision
 from moderation.models.communities import Organisation
-from moderation.pipeline.record import SYSTEM, Actor, Event, record_events
+from moderation.pipeline.record import record_change
 from moderation.policy.document import parse_policy
-from moderation.vocabulary import ActorKind, Category, WordAction
+from moderation.vocabulary import Category, WordAction
 
 # A rotated key goes on for a day, so that its client can change over without an outage.
 KEY_OVERLAP = timedelta(days=1)
@@ -63,7 +63,7 @@ def activate_policy(*, revision: PolicyRevision, user: User | None) -> None:
 
 def _record(kind: str, revision: PolicyRevision, user: User | None, **facts: object) -> None:
     """All policies of a community are one subject: their history reads as one timeline."""
-    _append(
+    record_change(
         kind,
         subject=("policy", str(revision.community_id)),
         community_id=revision.community_id,
@@ -117,7 +117,7 @@ def _bump_words(community: Community) -> None:
 
 
 def _record_words(community: Community, kind: str, word: CommunityWord, user: User | None) -> None:
-    _append(
+    record_change(
         kind,
         subject=("words", str(community.pk)),
         community_id=community.pk,
@@ -133,7 +133,7 @@ def bank_hash(*, banked: BankedHash, user: User | None) -> BankedHash:
     """Store a known-bad image's hash, or a change of it."""
     with transaction.atomic():
         banked.save()
-        _append(
+        record_change(
             "bank.changed",
             subject=("bank", str(banked.pk)),
             community_id=banked.community_id,
@@ -178,7 +178,7 @@ def revoke_key(*, key: ApiKey, user: User | None) -> None:
 
 
 def _record_key(kind: str, key: ApiKey, user: User | None, **facts: object) -> None:
-    _append(
+    record_change(
         kind,
         subject=("key", str(key.pk)),
         community_id=key.community_id,
@@ -187,31 +187,5 @@ def _record_key(kind: str, key: ApiKey, user: User | None, **facts: object) -> N
     )
 
 
-# The record
-
-
 def _lock(community: Community) -> Community:
     return Community.objects.select_for_update(of=("self",)).get(pk=community.pk)
-
-
-def _append(
-    kind: str,
-    *,
-    subject: tuple[str, str],
-    community_id: int | None,
-    user: User | None,
-    facts: Mapping[str, Any],
-) -> None:
-    actor = Actor(ActorKind.MODERATOR, str(user.pk)) if user is not None else SYSTEM
-    record_events(
-        [
-            Event(
-                kind=kind,
-                subject_kind=subject[0],
-                subject_id=subject[1],
-                actor=actor,
-                community_id=community_id,
-                facts=facts,
-            )
-        ]
-    )

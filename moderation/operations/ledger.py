@@ -25,8 +25,8 @@ from kombu.exceptions import OperationalError
 from moderation import queries
 from moderation.errors import Conflict, NotAllowed, NotFound
 from moderation.models import AuditEvent, Community
-from moderation.pipeline.record import Actor, Event, record_events
-from moderation.vocabulary import ActorKind, Lane
+from moderation.pipeline.record import record_change
+from moderation.vocabulary import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -245,15 +245,6 @@ def _must_moderate(user: User, community_id: int) -> None:
 def _record(
     kind: str, operation_id: str, community_id: int | None, user: User, facts: Mapping[str, Any]
 ) -> None:
-    record_events(
-        [
-            Event(
-                kind=kind,
-                subject_kind=SUBJECT,
-                subject_id=operation_id,
-                actor=Actor(ActorKind.MODERATOR, str(user.pk)),
-                community_id=community_id,
-                facts=facts,
-            )
-        ]
+    record_change(
+        kind, subject=(SUBJECT, operation_id), community_id=community_id, user=user, facts=facts
     )

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.contrib.auth.models import User
 
 from moderation.models import AuditEvent, Author
 from moderation.vocabulary import ActorKind
@@ -120,6 +121,30 @@ def _seal(event: Event) -> str:
     key = bytes(event.author.personal_key)
     sealed = nonce + AESGCM(key).encrypt(nonce, plain, event.subject_id.encode())
     return base64.b64encode(sealed).decode()
+
+
+def record_change(
+    kind: str,
+    *,
+    subject: tuple[str, str],
+    community_id: int | None,
+    user: User | None,
+    facts: Mapping[str, Any],
+) -> None:
+    """Append that a person, or without one Gatehouse itself, changed how things are set up."""
+    actor = Actor(ActorKind.MODERATOR, str(user.pk)) if user is not None else SYSTEM
+    record_events(
+        [
+            Event(
+                kind=kind,
+                subject_kind=subject[0],
+                subject_id=subject[1],
+                actor=actor,
+                community_id=community_id,
+                facts=facts,
+            )
+        ]
+    )
 
 
 def _read_heads(events: Sequence[Event]) -> dict[tuple[str, str], tuple[int, str]]:

@@ -12,6 +12,7 @@ from moderation.queries.communities import (
     policy_of,
     rules_in_force,
 )
+from moderation.queries.experiments import AgainstPeople, Findings, findings_of
 from moderation.queries.people import (
     AnyUser,
     communities_moderated_by,
@@ -33,7 +34,9 @@ from moderation.queries.posts import (
 from moderation.queries.reviews import evidence_for, review_queue
 
 __all__ = [
+    "AgainstPeople",
     "AnyUser",
+    "Findings",
     "RulesInForce",
     "communities_moderated_by",
     "community_matcher",
@@ -42,6 +45,7 @@ __all__ = [
     "enforced_on",
     "evidence_for",
     "explanations_of",
+    "findings_of",
     "forget_everything",
     "get_community",
     "get_media_for",

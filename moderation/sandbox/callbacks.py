@@ -12,7 +12,7 @@ import random
 import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -94,6 +94,7 @@ class Postman:
         self._planned: list[_Planned] = []
         self._held: dict[str, _Planned] = {}
         self._sent: deque[Sent] = deque(maxlen=MAX_SENT)
+        self._counts: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(DELIVERIES_AT_ONCE, "sandbox-callback")
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -109,6 +110,7 @@ class Postman:
             self._planned.clear()
             self._held.clear()
             self._sent.clear()
+            self._counts.clear()
 
     def close(self) -> None:
         with self._changed:
@@ -221,6 +223,7 @@ class Postman:
             error = f"{type(failure).__name__}: {failure}"
         with self._changed:
             self._sent.append(Sent(prefix, outgoing, kind, at, status, error))
+            self._counts[prefix] += 1
             self._changed.notify_all()
 
 

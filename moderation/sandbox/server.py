@@ -318,7 +318,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _write(self, reply: Reply, *, is_cut_off: bool = False) -> None:
         content = reply.content()
         headers = {"Content-Type": "application/json", **reply.headers}
-        headers["Content-Length"] = str(len(content))
+        if reply.status != 204:
+            headers["Content-Length"] = str(len(content))
         if is_cut_off:
             self.close_connection = True
             content = content[: len(content) // 2]

@@ -11,7 +11,7 @@ from typing import cast
 from moderation.asking import spending
 from moderation.asking.calls import Gate, breaker_of, sound, threads
 from moderation.coordination.breaker import BreakerState
-from moderation.errors import CallbackRefused, ProviderError, ProviderUnavailable
+from moderation.errors import CallbackRefused, ProviderError, ProviderRejected
 from moderation.providers import registry
 from moderation.providers.base import Answer, Callback, LaterProvider, Notice
 from moderation.vocabulary import Outcome, Part
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 def poll_services(asked: Sequence[tuple[str, str, Part]]) -> list[Answer | None]:
     """Return what became of each (provider, job, kind of part), None where nobody could say now.
 
-    A service that refuses for good has failed.
+    A service that refuses the job itself has failed.
     """
     answers = list(threads().map(lambda one: _poll(*one), asked))
     spending.flush()
@@ -46,7 +46,8 @@ def _poll(name: str, job_id: str, kind: Part) -> Answer | None:
     except ProviderError as failure:
         gate.report(failure)
         error = failure.code
-        if not isinstance(failure, ProviderUnavailable):
+        # Any other failure may be over by the next time, a wrong key included.
+        if isinstance(failure, ProviderRejected):
             answer = Answer(Outcome.FAILED, error=error)
     except Exception as failure:
         gate.give_back()

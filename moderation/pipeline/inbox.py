@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from moderation import queries
 from moderation.asking import read_callback
+from moderation.coordination.callbacks import is_given_out
 from moderation.delivery import doorbell
 from moderation.errors import CallbackRefused
 from moderation.models import CallbackMessage, ProviderJob, Submission
@@ -87,7 +88,11 @@ def _fields(callback: Callback, notice: Notice, *, is_signed: bool) -> dict[str,
 
 
 def _knows(provider: str, token: str) -> bool:
-    return bool(token) and ProviderJob.objects.filter(provider=provider, token=token).exists()
+    """Whether we have given this address to anybody: the job may not be stored yet."""
+    return bool(token) and (
+        ProviderJob.objects.filter(provider=provider, token=token).exists()
+        or is_given_out(provider, token)
+    )
 
 
 def _handle(messages: Sequence[CallbackMessage]) -> set[Lane]:
@@ -102,18 +107,18 @@ def _handle(messages: Sequence[CallbackMessage]) -> set[Lane]:
 
 
 def _job_of(message: CallbackMessage) -> ProviderJob | None:
-    jobs = ProviderJob.objects.filter(provider=message.provider)
-    if message.token:
-        job = jobs.filter(token=message.token).first()
-        if job is not None:
-            return job
-    return jobs.filter(job_id=message.job_id).first() if message.job_id else None
+    about = Q(token=message.token) if message.token else Q(job_id=message.job_id)
+    job = ProviderJob.objects.filter(about, provider=message.provider).first()
+    return job if job is not None and _is_about(message, job) else None
 
 
 def _is_about(message: CallbackMessage, job: ProviderJob) -> bool:
-    return message.provider == job.provider and (
-        (bool(message.token) and message.token == job.token)
-        or (bool(message.job_id) and message.job_id == job.job_id)
+    """Whether address and content, where a message has both, name this job."""
+    return (
+        message.provider == job.provider
+        and bool(message.token or message.job_id)
+        and message.token in ("", job.token)
+        and message.job_id in ("", job.job_id)
     )
 
 

@@ -14,6 +14,7 @@ from functools import cache, partial
 from django.db.models import Exists, OuterRef
 
 from moderation.conf import get_conf
+from moderation.coordination.callbacks import give_out
 from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import ProviderRejected
 from moderation.models import BankedHash, Enforcement, ProviderAccount, RejectedContent
@@ -182,7 +183,10 @@ def _terms(account: ProviderAccount, facts: Facts, timeout: float) -> Terms:
 
 def _callback_url(name: str, token: str) -> str:
     site = get_conf().public_url
-    return f"{site}/callbacks/{name}/{token}" if site else ""
+    if not site:
+        return ""
+    give_out(name, token)
+    return f"{site}/callbacks/{name}/{token}"
 
 
 # --- by name -------------------------------------------------------------------------------------

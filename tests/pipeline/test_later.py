@@ -7,7 +7,10 @@ import pytest
 from django.db.models.functions import Now
 
 from moderation import queries
-from moderation.errors import ProviderUnavailable
+from moderation.asking.calls import breaker_name
+from moderation.coordination.breaker import Breaker
+from moderation.coordination.callbacks import give_out
+from moderation.errors import ProviderAuthFailed, ProviderUnavailable
 from moderation.models import (
     CallbackMessage,
     Post,
@@ -297,3 +300,39 @@ def test_scores_come_through_a_job_as_they_were(community, later):
         {"frames": [1, 2]},
         "v9",
     )
+
+
+def test_an_address_that_was_given_out_is_known_before_its_job(community, later):
+    give_out(later.name, "token-1")
+    call_back(later, "m1:toxic", token="token-1")
+    assert CallbackMessage.objects.get().handled_at is None
+    post = sent(community)
+    drain_all()
+    assert status(post) == Status.REJECTED
+
+
+def test_a_message_at_one_jobs_address_about_another_settles_neither(community, later):
+    post = sent(community)
+    message = CallbackMessage.objects.create(
+        provider=later.name,
+        message_id="m1",
+        token="token-1",
+        job_id="job-7",
+        answer=toxic(None).to_json(),
+    )
+    inbox.sweep_inbox()
+    message.refresh_from_db()
+    assert (message.handled_at, status(post)) == (None, Status.PENDING)
+
+
+def test_a_key_that_is_refused_now_may_be_right_at_the_next_poll(community, later):
+    post = sent(community)
+    later.answers["job-1"] = ProviderAuthFailed()
+    come_due()
+    drain_all()
+    assert ProviderJob.objects.get().state == JobState.WAITING
+    later.answers["job-1"] = clean(None)
+    Breaker(breaker_name(later.name)).release()
+    come_due()
+    drain_all()
+    assert status(post) == Status.APPROVED

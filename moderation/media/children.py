@@ -1,7 +1,7 @@
 """Decoding children: few, reused, replaced after a failure, killed at their deadline.
 
 A child costs 0.1 s to start and a message costs less than a millisecond, so each is kept for
-many pictures. It holds no secret and no connection: an empty environment, two pipes.
+many attachments. It holds no secret and no connection: an empty environment, two pipes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from moderation.media.limits import MediaLimits
 from moderation.media.worker import Header, read_message, write_message
 
 # A slow leak in a decoder must not add up.
-PICTURES_PER_CHILD = 200
-# After a large picture the heap stays grown: better to begin anew.
+FILES_PER_CHILD = 200
+# After a large picture or a video the heap stays grown: better to begin anew.
 _RETIRE_ABOVE_KB = 200 * 1024
 _START_SECONDS = 20.0
 _ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +39,7 @@ class Child:
     """One decoding process. Used by one thread at a time."""
 
     def __init__(self) -> None:
-        self.pictures = 0
+        self.files = 0
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
             # Isolated: no user site, no environment, no current directory on the path.
             [sys.executable, "-I", "-c", _BOOT, str(_ROOT)],
@@ -51,7 +51,7 @@ class Child:
         )
         self._in = cast(BinaryIO, self._process.stdin)
         self._out = cast(BinaryIO, self._process.stdout)
-        # It says that it is ready; a child that cannot start is our fault, not a picture's.
+        # It says that it is ready; a child that cannot start is our fault, not a file's.
         self._exchange(None, _START_SECONDS)
 
     @property
@@ -60,12 +60,12 @@ class Child:
         return self._process.pid
 
     def is_alive(self) -> bool:
-        """Whether it can be given a picture."""
+        """Whether it can be given anything."""
         return self._process.poll() is None
 
     def ask(self, data: bytes, limits: MediaLimits) -> tuple[Header, list[bytes]]:
-        """Give it one picture. Raises `ChildGone` if it ends, or takes longer than allowed."""
-        self.pictures += 1
+        """Give it one attachment. Raises `ChildGone` if it ends, or takes longer than allowed."""
+        self.files += 1
         return self._exchange(({"limits": asdict(limits)}, data), limits.timeout_seconds)
 
     def _exchange(
@@ -126,9 +126,9 @@ class Children:
         self._begin()
 
     def decode(self, data: bytes, limits: MediaLimits) -> tuple[Header, list[bytes]]:
-        """Have one picture decoded.
+        """Have one attachment decoded.
 
-        Raises `MediaRefused` for a picture that its child refuses or does not survive.
+        Raises `MediaRefused` for one that its child refuses or does not survive.
         """
         with self._places:
             header, blobs = self._decode(data, limits)
@@ -148,13 +148,13 @@ class Children:
     def _decode(self, data: bytes, limits: MediaLimits) -> tuple[Header, list[bytes]]:
         child = self._take()
         began = time.monotonic()
-        fresh = child.pictures == 0
+        fresh = child.files == 0
         try:
             header, blobs = child.ask(data, limits)
         except ChildGone:
             # A kept child may have gone by itself (idle, out of memory elsewhere) just now.
             if fresh or time.monotonic() - began >= limits.timeout_seconds:
-                raise MediaRefused("The picture cannot be decoded within our limits.") from None
+                raise MediaRefused("The file cannot be decoded within our limits.") from None
             return self._decode(data, limits)
         self._give_back(child, retire=header["peak_kb"] > _RETIRE_ABOVE_KB)
         return header, blobs
@@ -170,7 +170,7 @@ class Children:
             child.close()
 
     def _give_back(self, child: Child, *, retire: bool) -> None:
-        if retire or child.pictures >= PICTURES_PER_CHILD:
+        if retire or child.files >= FILES_PER_CHILD:
             child.close()
             return
         with self._lock:

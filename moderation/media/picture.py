@@ -16,14 +16,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from moderation.errors import MediaRefused
 from moderation.media.gif import read_outline
 from moderation.media.limits import MediaLimits
-from moderation.media.pdq import MIN_QUALITY, pdq_hash
-from moderation.media.signature import DECODERS, check_signature
+from moderation.media.signature import DECODERS, check_picture
+from moderation.media.stills import (
+    flatten,
+    hash_of,
+    signature,
+    thumbnail,
+    to_jpeg,
+    unlikeness,
+)
 
 # What Pillow raises for files that are damaged or odd. Its warnings are errors here.
 UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Warning)
@@ -36,11 +42,6 @@ _JPEG_QUALITY = 88
 _WEBP_QUALITY = 88
 # Half as large as 88 and three times as fast as Pillow's default method: nobody studies frames.
 _ANIMATION_QUALITY = 75
-_FRAME_QUALITY = 90
-# What shows through transparency when a model or a hash looks: neither black nor white, so
-# that neither black nor white writing disappears.
-_BACKDROP = (128, 128, 128)
-_SIGNATURE_SIDE = 32
 _ORIENTATION_TAG = 0x0112
 # What undoes each way of holding a camera; 1 is upright.
 _TURNS = {
@@ -57,7 +58,6 @@ _TURNS = {
 _DEFAULT_FRAME_MS, _MIN_FRAME_MS, _MAX_FRAME_MS = 100, 20, 60_000
 
 Kind = Literal["image", "gif"]
-Signatures = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Rendition:
 
 def render(data: bytes, limits: MediaLimits) -> Rendition:
     """Decode `data` within `limits` and encode it anew."""
-    formats = DECODERS[check_signature(data)]
+    formats = DECODERS[check_picture(data)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         if formats == ("GIF",):
@@ -141,7 +141,7 @@ def _render_still(image: Image.Image, sent_bytes: int, limits: MediaLimits) -> R
         kind="image",
         frame_count=1,
         frames=(),
-        hashes=(_hash(_flatten(picture)),),
+        hashes=(hash_of(flatten(picture)),),
     )
 
 
@@ -198,19 +198,6 @@ def _saved(image: Image.Image, encoding: str, **options: object) -> bytes:
     return out.getvalue()
 
 
-def _flatten(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    flat = Image.new("RGB", image.size, _BACKDROP)
-    flat.paste(image, mask=image.getchannel("A"))
-    return flat
-
-
-def _hash(image: Image.Image) -> str:
-    hashed, quality = pdq_hash(image)
-    return hashed if quality >= MIN_QUALITY else ""
-
-
 # --- animations --------------------------------------------------------------------------------
 
 
@@ -226,7 +213,7 @@ def _render_animation(image: Image.Image, limits: MediaLimits) -> Rendition:
     if all(picture.getextrema()[-1] == (255, 255) for picture in pictures):
         pictures = [picture.convert("RGB") for picture in pictures]
     sampled = [
-        _thumbnail(_flatten(pictures[number]), limits.sampled_frame_side)
+        thumbnail(flatten(pictures[number]), limits.sampled_frame_side)
         for number in _telling_frames(pictures, limits.sampled_frames)
     ]
     return Rendition(
@@ -245,8 +232,8 @@ def _render_animation(image: Image.Image, limits: MediaLimits) -> Rendition:
         height=pictures[0].height,
         kind="gif",
         frame_count=len(pictures),
-        frames=tuple(_saved(frame, "JPEG", quality=_FRAME_QUALITY) for frame in sampled),
-        hashes=tuple(map(_hash, sampled)),
+        frames=tuple(map(to_jpeg, sampled)),
+        hashes=tuple(map(hash_of, sampled)),
     )
 
 
@@ -258,22 +245,16 @@ def _frames_of(image: Image.Image, announced: int) -> Iterator[tuple[Image.Image
         yield image.convert("RGBA"), min(max(shown_ms, _MIN_FRAME_MS), _MAX_FRAME_MS)
 
 
-def _thumbnail(image: Image.Image, side: int) -> Image.Image:
-    small = image.copy()
-    small.thumbnail((side, side), Image.Resampling.BOX)
-    return small
-
-
 def _telling_frames(pictures: list[Image.Image], most: int) -> list[int]:
     """Choose the first, the last, those after the greatest changes, then those least like these.
 
     A frame that flashes by is a great change wherever it stands, also in a lively film; what
     creeps in slowly is no change, but in the end unlike everything else.
     """
-    signatures = np.stack([_signature(picture) for picture in pictures])
+    signatures = np.stack([signature(picture) for picture in pictures])
     chosen = [0, len(pictures) - 1]
-    nearest = np.minimum(*(_unlikeness(signatures, signatures[number]) for number in chosen))
-    changes = np.append(0, _unlikeness(signatures[1:], signatures[:-1]))
+    nearest = np.minimum(*(unlikeness(signatures, signatures[number]) for number in chosen))
+    changes = np.append(0, unlikeness(signatures[1:], signatures[:-1]))
     by_change = (most - len(chosen)) // 2
     while len(chosen) < most and nearest.max() > 0:
         # The smaller of both, so that what was chosen already is not chosen again.
@@ -282,17 +263,5 @@ def _telling_frames(pictures: list[Image.Image], most: int) -> list[int]:
         if wanted.max() == 0:
             continue
         chosen.append(int(wanted.argmax()))
-        nearest = np.minimum(nearest, _unlikeness(signatures, signatures[chosen[-1]]))
+        nearest = np.minimum(nearest, unlikeness(signatures, signatures[chosen[-1]]))
     return sorted(set(chosen))
-
-
-def _signature(picture: Image.Image) -> Signatures:
-    small = _flatten(picture).resize(
-        (_SIGNATURE_SIDE, _SIGNATURE_SIDE), Image.Resampling.BOX, reducing_gap=2.0
-    )
-    return np.asarray(small, dtype=np.int64).ravel()
-
-
-def _unlikeness(some: Signatures, others: Signatures) -> Signatures:
-    summed: Signatures = np.square(some - others).sum(axis=-1)
-    return summed

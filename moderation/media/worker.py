@@ -1,4 +1,4 @@
-"""What runs inside a decoding child: limits on itself first, then one picture after another.
+"""What runs inside a decoding child: limits on itself first, then one attachment after another.
 
 Each message, both ways, is a JSON header of known length followed by the bytes it announces:
 `{"limits": {…}, "sizes": [n]}` in, `{"refused" | "made": …, "peak_kb": n, "sizes": […]}` out.
@@ -11,20 +11,23 @@ import resource
 import select
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from moderation.errors import MediaRefused
 from moderation.media.limits import MediaLimits
-from moderation.media.picture import UNREADABLE, Rendition, render
+from moderation.media.picture import UNREADABLE, render
+from moderation.media.signature import sort_of
 
-# An idle child gives its memory back; the next picture waits 0.1 s for a new one.
+# An idle child gives its memory back; the next attachment waits 0.1 s for a new one.
 IDLE_SECONDS = 60.0
 _LENGTH = struct.Struct("!I")
 
 Header = dict[str, Any]
+Message = tuple[Header, list[bytes]]
 
 
 def write_message(out: BinaryIO, header: Header, blobs: Sequence[bytes] = ()) -> None:
@@ -36,7 +39,7 @@ def write_message(out: BinaryIO, header: Header, blobs: Sequence[bytes] = ()) ->
     out.flush()
 
 
-def read_message(source: BinaryIO) -> tuple[Header, list[bytes]]:
+def read_message(source: BinaryIO) -> Message:
     """Read one message. Raises `EOFError` where the other side has gone."""
     (length,) = _LENGTH.unpack(_read(source, _LENGTH.size))
     header = json.loads(_read(source, length))
@@ -51,50 +54,73 @@ def _read(source: BinaryIO, size: int) -> bytes:
 
 
 def main() -> None:
-    """Serve pictures from standard input until it ends, or nothing comes for a while."""
+    """Serve attachments from standard input until it ends, or nothing comes for a while."""
     source, out = sys.stdin.buffer, sys.stdout.buffer
-    # No core file with somebody's picture, and no file at all.
+    # No core file with what somebody sent, and no file at all.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     write_message(out, {"ready": True})
+    libraries_kb = 0
     while select.select([source], [], [], IDLE_SECONDS)[0]:
         try:
             header, (data,) = read_message(source)
         except EOFError:
             return
         limits = MediaLimits(**header["limits"])
-        _limit_this_process(limits)
-        answer, blobs = _answer(data, limits)
-        answer["peak_kb"] = _peak_kb()
+        is_picture = sort_of(data) == "picture"
+        if not (is_picture or libraries_kb):
+            libraries_kb = _load_libraries()
+        _limit_this_process(limits, libraries_kb)
+        answer, blobs = _answer(_picture if is_picture else _streams, data, limits)
+        answer["peak_kb"] = _status_kb("VmHWM")
         write_message(out, answer, blobs)
 
 
-def _limit_this_process(limits: MediaLimits) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, resource.RLIM_INFINITY))
+def _load_libraries() -> int:
+    """Load FFmpeg; return how much address space its libraries take, in kB."""
+    before = _status_kb("VmSize")
+    import_module("moderation.media.stream")
+    return _status_kb("VmSize") - before
+
+
+def _limit_this_process(limits: MediaLimits, libraries_kb: int) -> None:
+    space = limits.memory_bytes + libraries_kb * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (space, resource.RLIM_INFINITY))
     spent = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(spent.ru_utime + spent.ru_stime) + limits.cpu_seconds + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
 
 
-def _peak_kb() -> int:
+def _status_kb(name: str) -> int:
     # Not `ru_maxrss`, which a new program inherits from the one that started it.
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmHWM:")[2].split()[0])
+    return int(status.partition(f"{name}:")[2].split()[0])
 
 
-def _answer(data: bytes, limits: MediaLimits) -> tuple[Header, list[bytes]]:
+def _answer(
+    make: Callable[[bytes, MediaLimits], Message], data: bytes, limits: MediaLimits
+) -> Message:
     try:
-        made = render(data, limits)
+        return make(data, limits)
     except MediaRefused as refusal:
         return {"refused": str(refusal)}, []
     except MemoryError:
-        return {"refused": "The picture needs too much memory to decode."}, []
+        return {"refused": "The file needs too much memory to decode."}, []
     except UNREADABLE:
-        return {"refused": "The picture is damaged or incomplete."}, []
-    return {"made": _described(made)}, [made.content, *made.frames]
+        return {"refused": "The file is damaged or incomplete."}, []
 
 
-def _described(made: Rendition) -> Header:
+def _picture(data: bytes, limits: MediaLimits) -> Message:
+    made = render(data, limits)
     described = asdict(made)
     del described["content"], described["frames"]
-    return described
+    return {"made": described}, [made.content, *made.frames]
+
+
+def _streams(data: bytes, limits: MediaLimits) -> Message:
+    from moderation.media.stream import copy_streams
+
+    made = copy_streams(data, limits)
+    described = asdict(made)
+    del described["content"], described["frames"], described["audio"]
+    return {"made": described}, [made.content, made.audio, *made.frames]

@@ -175,7 +175,7 @@ def computed_seconds(pid: int) -> float:
 
 
 def ask(child: list[Child], data: bytes) -> tuple[dict[str, object], list[bytes]]:
-    if child[0].pictures > 30 or not child[0].is_alive():
+    if child[0].files > 30 or not child[0].is_alive():
         child[0].close()
         child[0] = Child()
     began = computed_seconds(child[0].pid)

@@ -17,6 +17,8 @@ from moderation.sandbox.protocol import Reply, Request
 
 EVERY_SERVICE = "*"
 DEFAULT_DELAY_SECONDS = 2.0
+# Two runs with the same requests in the same order are alike.
+SEED = 7
 _STATUSES = {"unauthorized": 401, "forbidden": 403, "gone": 410}
 _MARK = re.compile(rb"\[\[fault=([a-z0-9_]+)(?::([^\]\s]{1,60}))?\]\]", re.IGNORECASE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+")
@@ -72,8 +74,7 @@ class FaultScript:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Chance, not secrecy; a fixed seed makes two runs alike.
-        self._chance = random.Random(7)  # noqa: S311
+        self._chance = random.Random(SEED)  # noqa: S311  chance, not secrecy
         self._waiting: list[_Waiting] = []
 
     def add(self, prefix: str, fault: Fault) -> None:
@@ -83,6 +84,7 @@ class FaultScript:
 
     def clear(self) -> None:
         with self._lock:
+            self._chance.seed(SEED)
             self._waiting.clear()
 
     def active(self) -> list[tuple[str, Fault]]:

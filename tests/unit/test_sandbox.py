@@ -173,9 +173,9 @@ def test_a_fault_hits_as_many_requests_as_scripted(client, sandbox):
 
 
 def test_a_fault_lasts_as_long_as_scripted(client, sandbox):
-    sandbox.fail("parrot", 503, seconds=0.1)
+    sandbox.fail("parrot", 503, seconds=0.3)
     assert client.ask()[0] == 503
-    time.sleep(0.12)
+    time.sleep(0.32)
     assert client.ask()[0] == 200
 
 
@@ -309,7 +309,7 @@ def test_a_declared_rate_is_refilled(client, sandbox):
 
 
 def test_how_many_requests_ran_at_once_is_known(sandbox):
-    sandbox.fail("parrot", "slow", delay_seconds=0.15)
+    sandbox.fail("parrot", "slow", delay_seconds=0.3)
 
     def ask() -> None:
         with Client(sandbox) as client:
@@ -340,7 +340,8 @@ def test_many_clients_at_once_are_answered(sandbox):
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(burn, range(16))) == 800
-    assert 800 / (time.monotonic() - began) > 500
+    # Above 3,000 a second on two cores that are free.
+    assert 800 / (time.monotonic() - began) > 200
     assert sandbox.log.count("parrot") == 800
 
 
@@ -380,12 +381,12 @@ def test_a_callback_is_sent_once(client, sandbox, mailbox, calls):
 
 
 def test_a_callback_waits_for_its_time_and_is_written_then(client, sandbox, mailbox, calls):
-    sandbox.script_callbacks("parrot", delay_seconds=0.15)
+    sandbox.script_callbacks("parrot", delay_seconds=0.3)
     began = time.time()
     order(client, mailbox)
     assert sandbox.callbacks() == []
     sandbox.wait_for_callbacks("parrot")
-    assert calls[0][1]["at"] >= began + 0.14
+    assert calls[0][1]["at"] >= began + 0.29
 
 
 def test_a_callback_can_come_twice_and_is_then_the_same(client, sandbox, mailbox, calls):
@@ -457,9 +458,12 @@ def test_chances_are_drawn_for_each_callback(client, sandbox, mailbox, calls):
     sandbox.script_callbacks("parrot", delay_seconds=0, twice=0.3, never=0.1)
     for _ in range(200):
         order(client, mailbox)
-    time.sleep(0.3)
+    sandbox.script_callbacks("parrot", delay_seconds=0.3)
+    order(client, mailbox, "2")
+    while not any(sent.outgoing.url.endswith("2") for sent in sandbox.callbacks("parrot")):
+        time.sleep(0.02)
     kinds = [sent.kind for sent in sandbox.callbacks("parrot")]
-    assert 160 < kinds.count("genuine") < 195
+    assert 150 < kinds.count("genuine") < 197
     assert 30 < kinds.count("repeat") < 80
 
 

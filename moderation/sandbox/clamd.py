@@ -1,7 +1,7 @@
 """ClamAV's daemon, on a port of its own: its protocol is not HTTP.
 
 It finds the EICAR test file, and what a file's marks name: `[[malware=1]]`, `[[pua=1]]`,
-`[[heuristics=1]]`. `[[clamd=error]]` and the other `FAULTS` make it fail.
+`[[heuristics=1]]`. `[[clamd=error]]` and the other `COMPLAINTS` and `FAULTS` make it fail.
 """
 
 from __future__ import annotations
@@ -29,10 +29,13 @@ NAMES = {
     "pua": "PUA.Sandbox.Test",
     "heuristics": "Heuristics.Sandbox.Test",
 }
+# What the daemon itself says of its troubles.
+COMPLAINTS = {
+    "error": "stream: Can't allocate memory ERROR",
+    "disk": "Error writing to temporary file ERROR",
+}
 # What is sent instead of an answer; "silent" says nothing until the other side gives up.
 FAULTS = {
-    "error": b"stream: Can't allocate memory ERROR\0",
-    "disk": b"Error writing to temporary file ERROR\0",
     "timed_out": b"COMMAND READ TIMED OUT\n",
     "garbage": b"220 mail ready\0",
     "truncated": b"stream: O",
@@ -132,9 +135,9 @@ class _Handler(StreamRequestHandler):
             return
         marked = _FAULT.search(content)
         if marked:
-            self._fail(marked[1].decode())
+            self._fail(marked[1].decode(), end)
         elif self.daemon.faults:
-            self._fail(self.daemon.faults.popleft())
+            self._fail(self.daemon.faults.popleft(), end)
         else:
             self._say(f"stream: {_finding(content)}", end)
 
@@ -152,8 +155,10 @@ class _Handler(StreamRequestHandler):
             raise ConnectionResetError
         return data
 
-    def _fail(self, fault: str) -> None:
-        if fault == "silent":
+    def _fail(self, fault: str, end: bytes) -> None:
+        if fault in COMPLAINTS:
+            self._say(COMPLAINTS[fault], end)
+        elif fault == "silent":
             self.daemon.closing.wait(self.timeout)
         elif fault == "reset":
             # Closing at once, with nothing left to linger for, sends RST.

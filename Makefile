@@ -15,6 +15,8 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-inpu
 
 # The image model's licence (AGPL-3.0) differs from ours; `make run VISION=0` leaves it out.
 VISION ?= 1
+# Videos and sounds need 100 MB more; `make run VIDEO=1` takes them.
+VIDEO  ?= 0
 SECONDS ?= 300
 PYTEST_JOBS ?= 2
 
@@ -24,7 +26,7 @@ SERVICES_REDIS_URL    ?= redis://127.0.0.1:6379/11
 SERVICES_AMQP_URL     ?= amqp://guest:guest@127.0.0.1:5672//
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-services test-browser test-faults lint format lock bench clean
+.PHONY: help setup run test test-services test-browser test-contract test-faults lint format lock bench clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -63,9 +65,24 @@ $(VENV)/.vision: requirements-vision.txt | $(VENV)/.run
 	@$(call PIP_INSTALL,--no-deps -r requirements-vision.txt)
 	@touch $@
 
+# Videos and sounds are opened with FFmpeg's libraries; without them they are refused.
+$(VENV)/.video: requirements-video.txt | $(VENV)/.run
+	@echo "  · Installing what opens videos and sounds (PyAV, with FFmpeg inside; 100 MB) …"
+	@$(call PIP_INSTALL,--no-deps -r requirements-video.txt)
+	@touch $@
+
+# The services' own libraries stay apart from everything else.
+CONTRACT_VENV := .venv-contract
+
+$(CONTRACT_VENV)/.contract: requirements-contract.txt | $(BIN)/python
+	@echo "  · Installing the services' official libraries into $(CONTRACT_VENV) (about two minutes, once) …"
+	@$(PYTHON) -m venv $(CONTRACT_VENV)
+	@$(subst $(BIN),$(CONTRACT_VENV)/bin,$(call PIP_INSTALL,-r requirements-contract.txt))
+	@touch $@
+
 # --- Running ----------------------------------------------------------------------------------------
 
-run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0)
+run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision) $(if $(filter 1 yes true,$(VIDEO)),$(VENV)/.video)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0, VIDEO=1)
 	@exec $(BIN)/python -m platform_site.embedded
 
 # --- Testing ----------------------------------------------------------------------------------------
@@ -75,22 +92,25 @@ CLEAN_ENV := env -u DATABASE_URL -u REDIS_URL -u CELERY_BROKER_URL -u SECRET_KEY
              -u GATEHOUSE_DATA -u PORT -u DEBUG
 PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS)
 
-test: $(VENV)/.dev $(VENV)/.vision  ## Run the whole suite on the embedded stack
+test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video  ## Run the whole suite on the embedded stack
 	$(CLEAN_ENV) $(PYTEST) $(ARGS)
 
-test-services: $(VENV)/.dev $(VENV)/.vision  ## Run it on PostgreSQL and Redis, then with RabbitMQ too
+test-services: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video  ## Run it on PostgreSQL and Redis, then with RabbitMQ too
 	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
 	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" $(PYTEST) $(ARGS)
 	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
 	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" \
 	  CELERY_BROKER_URL="$(or $(CELERY_BROKER_URL),$(SERVICES_AMQP_URL))" $(PYTEST) $(ARGS)
 
-test-browser: $(VENV)/.dev $(VENV)/.vision  ## Drive the pages in headless Chromium
+test-browser: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video  ## Drive the pages in headless Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && \
 	  { echo "  · Installing Chromium …"; apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } || \
 	  { echo "These tests drive Chromium: install it as chromium on your PATH." >&2; exit 1; }
 	$(CLEAN_ENV) $(BIN)/python -m pytest tests/browser $(ARGS)
+
+test-contract: $(CONTRACT_VENV)/.contract  ## Hold the sandbox to the services' official libraries
+	$(CLEAN_ENV) $(CONTRACT_VENV)/bin/python -m pytest tests/contract -p no:randomly $(ARGS)
 
 test-faults: $(VENV)/.dev  ## Kill parts at random under load (SECONDS=300, SEED); nothing may be lost
 	$(CLEAN_ENV) FAULT_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults -s -p no:randomly \
@@ -122,10 +142,12 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml --extra dev -o requirements-dev.txt
 	$(LOCK) --group vision --no-deps -o requirements-vision.txt
+	$(LOCK) --group video --no-deps -o requirements-video.txt
+	$(LOCK) pyproject.toml --extra dev --group contract -o requirements-contract.txt
 
 bench: $(VENV)/.dev  ## Measure against the naive peer on PostgreSQL and Redis
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-clean:  ## Remove the environment and caches; the data folder (var/) stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+clean:  ## Remove the environments and caches; the data folder (var/) stays
+	rm -rf $(VENV) $(CONTRACT_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

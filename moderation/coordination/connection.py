@@ -17,6 +17,14 @@ from django.conf import settings
 
 BYPASS_SECONDS = 5.0
 
+# What a server says that is away, full, or a replica since a moment ago.
+_UNUSABLE = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.OutOfMemoryError,
+    redis.ReadOnlyError,
+)
+
 Value = TypeVar("Value")
 
 
@@ -38,7 +46,7 @@ class SharedRedis:
             raise Bypassed
         try:
             return work(self._client)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except _UNUSABLE as error:
             with self._guard:
                 self._bypassed_until = time.monotonic() + BYPASS_SECONDS
             raise Bypassed from error

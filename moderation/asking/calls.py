@@ -31,8 +31,8 @@ from moderation.errors import (
     ProviderShut,
     ProviderUnavailable,
 )
-from moderation.providers.base import Answer, AnyPart
-from moderation.providers.registry import Service
+from moderation.providers.base import Answer, AnyPart, TextPart
+from moderation.providers.registry import Service, Terms
 from moderation.vocabulary import Outcome
 
 logger = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ def start(
     elsewhere, groups = _take_asked_elsewhere(desk, groups)
     if not groups:
         return Started(desk, answered + elsewhere)
-    chunks = _chunks(groups, service.terms.batch_size)
+    chunks = _chunks(groups, service.terms)
     granted, refused = _turns(desk, chunks)
     running: dict[Future[list[Answered]], Sequence[_Group]] = {
         threads().submit(desk.call, chunk): chunk for chunk in granted
@@ -241,8 +241,14 @@ def _release(groups: Sequence[_Group]) -> None:
         shared_answers.release_claims(shared_answers.Claim(keys, claimed[0].claim))
 
 
-def _chunks(groups: Sequence[_Group], size: int) -> list[Sequence[_Group]]:
-    return [groups[at : at + size] for at in range(0, len(groups), size)]
+def _chunks(groups: Sequence[_Group], terms: Terms) -> list[Sequence[_Group]]:
+    texts = [group for group in groups if isinstance(group.part, TextPart)]
+    media = [group for group in groups if not isinstance(group.part, TextPart)]
+    return [
+        together[at : at + size]
+        for together, size in ((texts, terms.batch_size), (media, terms.media_batch_size))
+        for at in range(0, len(together), size)
+    ]
 
 
 def _turns(

@@ -45,7 +45,7 @@ def vision_facts(label: str, doc: str) -> Facts:
         parts=frozenset({Part.IMAGE, Part.GIF}),
         doc=doc,
         settings=(*GOOGLE_SETTINGS, Setting("base_url", "Address", default=BASE_URL)),
-        batch_size=MAX_IMAGES,
+        media_batch_size=MAX_IMAGES,
         cost_micros=PICTURE_MICROS,
         price="1.50 USD per 1,000 pictures or frames after 1,000 a month.",
         per_second=30.0,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from moderation.errors import ProviderMalformed
+from moderation.providers._scores import worst
 from moderation.providers.service import score
 from moderation.vocabulary import Category
 
@@ -33,13 +34,19 @@ def scores_in(
 ) -> dict[Category, float]:
     """Return a score for each category of which a whole set of labels was judged.
 
-    A set with a label missing says nothing: the highest of the others could look harmless.
+    A set with a label missing says nothing, unless what is there is alarming by itself: the
+    highest of the others could look harmless.
     """
     judged = _judged(result, {name for _, weights in labels for name in weights}, applies)
     scores: dict[Category, float] = {}
     for category, weights in labels:
-        if weights.keys() <= judged.keys():
-            found = max(weight * judged[label] for label, weight in weights.items())
+        found = worst(
+            [
+                weight * judged[label] if label in judged else None
+                for label, weight in weights.items()
+            ]
+        )
+        if found is not None:
             scores[category] = max(found, scores.get(category, 0.0))
     if not scores:
         raise ProviderMalformed("A result has none of the known labels.")

@@ -210,7 +210,7 @@ class Provider(Protocol):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One value that an operator gives an adapter. A secret also comes from the environment,
-    as `env`.
+    as `env`. One that `is_long` may have several lines.
     """
 
     name: str
@@ -221,17 +221,18 @@ class Setting:
     required: bool = False
     env: str = ""
     choices: tuple[str, ...] = ()
+    is_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What an operator must know of a service before switching it on, and we before asking it.
 
-    `batch_size` is how many parts one call takes. `cost_micros` is the usual price of one part
-    in millionths of a US dollar, 0 where it is free or `price` (a sentence) cannot say.
-    `languages` are ISO 639-1, None for no limit that is known. `per_second` is what the service
-    allows by default, None where that is not known; `concurrency` how many calls may run at once.
-    `doc` is the page under docs/providers/. `ends_on` is when the service is switched off.
+    `batch_size` is how many texts one call takes, `media_batch_size` how many attachments.
+    `cost_micros` is the usual price of one part in millionths of a US dollar, 0 where it is free
+    or `price` (a sentence) cannot say. `languages` are ISO 639-1, None for no limit that is
+    known. `per_second` is what the service allows by default, None where that is not known;
+    `concurrency` how many calls may run at once. `doc` is the page under docs/providers/. `ends_on` is when the service is switched off.
     """
 
     label: str
@@ -239,6 +240,7 @@ class Facts:
     doc: str
     settings: tuple[Setting, ...] = ()
     batch_size: int = 1
+    media_batch_size: int = 1
     cost_micros: int = 0
     price: str = ""
     languages: frozenset[str] | None = None

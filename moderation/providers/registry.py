@@ -36,6 +36,7 @@ class Terms:
     """On which terms a service is asked: its own facts, less what the operator set otherwise."""
 
     batch_size: int
+    media_batch_size: int
     per_second: float | None
     concurrency: int
     timeout_seconds: float
@@ -158,7 +159,7 @@ def make_service(account: ProviderAccount) -> Service:
             if not one.is_secret
         },
         secrets={
-            one.name: account.secrets.get(one.name) or os.environ.get(one.env, "")
+            one.name: (account.secrets.get(one.name) or os.environ.get(one.env, "")).strip()
             for one in facts.settings
             if one.is_secret
         },
@@ -172,6 +173,7 @@ def make_service(account: ProviderAccount) -> Service:
 def _terms(account: ProviderAccount, facts: Facts, timeout: float) -> Terms:
     return Terms(
         batch_size=facts.batch_size,
+        media_batch_size=facts.media_batch_size,
         per_second=account.per_second or facts.per_second,
         concurrency=account.concurrency or facts.concurrency,
         timeout_seconds=timeout,

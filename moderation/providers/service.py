@@ -13,6 +13,7 @@ from moderation.errors import (
     ProviderAuthFailed,
     ProviderGone,
     ProviderMalformed,
+    ProviderQuotaExhausted,
     ProviderRateLimited,
     ProviderRejected,
     ProviderUnavailable,
@@ -122,6 +123,8 @@ def raise_for_status(reply: Reply) -> None:
         raise ProviderRateLimited(
             "Asked to wait.", retry_after_seconds=retry_after_seconds(reply.headers)
         )
+    if status == 402:
+        raise ProviderQuotaExhausted("What was paid for is used up.")
     if status in (401, 403):
         raise ProviderAuthFailed(f"Refused with {status}.")
     if status in (404, 410):

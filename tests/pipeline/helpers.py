@@ -92,6 +92,7 @@ def add_provider(monkeypatch, provider, **terms: object) -> None:  # type: ignor
         return
     usual = registry.Terms(
         batch_size=32,
+        media_batch_size=1,
         per_second=None,
         concurrency=8,
         timeout_seconds=5.0,

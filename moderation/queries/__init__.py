@@ -31,13 +31,27 @@ from moderation.queries.posts import (
     posts_of,
     public_posts,
 )
+from moderation.queries.providers import (
+    Backlog,
+    DayTotals,
+    RecentCalls,
+    backlogs,
+    communities_by_provider,
+    provider_days,
+    recent_calls,
+)
 from moderation.queries.reviews import evidence_for, review_queue
 
 __all__ = [
     "AgainstPeople",
     "AnyUser",
+    "Backlog",
+    "DayTotals",
     "Findings",
+    "RecentCalls",
     "RulesInForce",
+    "backlogs",
+    "communities_by_provider",
     "communities_moderated_by",
     "community_matcher",
     "current_media",
@@ -60,7 +74,9 @@ __all__ = [
     "policy_of",
     "posts_for",
     "posts_of",
+    "provider_days",
     "public_posts",
+    "recent_calls",
     "review_queue",
     "rules_in_force",
 ]

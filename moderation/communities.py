@@ -17,10 +17,18 @@ from django.db.models import F, Max
 
 from moderation import credentials
 from moderation.errors import InvalidPolicy, InvalidSubmission, NotAllowed
-from moderation.models import ApiKey, BankedHash, Community, CommunityWord, PolicyRevision
+from moderation.models import (
+    ApiKey,
+    BankedHash,
+    Community,
+    CommunityWord,
+    PolicyRevision,
+    ProviderAccount,
+)
 from moderation.models.communities import Organisation
 from moderation.pipeline.record import record_change
 from moderation.policy.document import parse_policy
+from moderation.providers import registry
 from moderation.vocabulary import Category, WordAction
 
 # A rotated key goes on for a day, so that its client can change over without an outage.
@@ -37,9 +45,7 @@ def revise_policy(
 
     Raises `InvalidPolicy`.
     """
-    if not isinstance(document, dict):
-        raise InvalidPolicy("A policy is a JSON object.")
-    parse_policy(document)
+    check_policy(document)
     with transaction.atomic():
         _lock(community)
         last = community.policy_revisions.aggregate(number=Max("number"))["number"] or 0
@@ -48,6 +54,22 @@ def revise_policy(
         )
         _record("policy.revised", revision, user)
     return revision
+
+
+def check_policy(document: Mapping[str, Any]) -> None:
+    """Raises `InvalidPolicy` for a document that could not be stored, with the place.
+
+    A service that is set up but disabled may be routed to: it can be enabled again.
+    """
+    if not isinstance(document, dict):
+        raise InvalidPolicy("A policy is a JSON object.")
+    wanted = parse_policy(document).providers()
+    known = {*registry.providers(), *ProviderAccount.objects.values_list("name", flat=True)}
+    for name in sorted(wanted - known):
+        raise InvalidPolicy(
+            f"route: There is no provider {name!r}; set it up first or choose among"
+            f" {', '.join(sorted(known))}."
+        )
 
 
 def activate_policy(*, revision: PolicyRevision, user: User | None) -> None:

@@ -30,7 +30,6 @@ from moderation.errors import InvalidPolicy, MediaRefused
 from moderation.media.decode import prepare_image
 from moderation.models import BankedHash, Community, CommunityWord, PolicyRevision
 from moderation.models.communities import Organisation
-from moderation.policy.document import parse_policy
 from moderation.vocabulary import Category, WordAction
 
 
@@ -120,7 +119,7 @@ class PolicyForm(ModelForm):  # type: ignore[type-arg]
         if not isinstance(document, dict):
             raise ValidationError("A policy is a JSON object: it begins with {.")
         try:
-            parse_policy(document)
+            communities.check_policy(document)
         except InvalidPolicy as error:
             raise ValidationError(str(error)) from error
         return document

@@ -1,4 +1,4 @@
-"""Takes away what nobody asks for any more: old answers, lost uploads, old exports.
+"""Takes away what nobody asks for any more: old answers, calls and messages, lost uploads, exports.
 
 Runs every hour; each run does a bounded part, so that a long pause never ends in a long lock.
 """
@@ -14,13 +14,19 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from moderation.conf import get_conf
-from moderation.models import IdempotencyRecord, MediaItem
+from moderation.models import CallbackMessage, IdempotencyRecord, MediaItem, ProviderCall
+from moderation.queries import database_now
 
 MOST_ROWS = 5_000
 MOST_FILES = 1_000
 # An upload is stored just before its post is: a day later nobody is coming for it.
 LOST_UPLOAD_AGE = timedelta(days=1)
 EXPORT_AGE = timedelta(days=7)
+# Days' totals are kept; single calls and messages are for looking into what went wrong lately.
+CALL_AGE = timedelta(days=30)
+MESSAGE_AGE = timedelta(days=30)
+# A service that is asked 50 times a second makes 180,000 rows between two runs.
+MOST_CALL_BATCHES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,8 @@ class Tidied:
     replies: int
     uploads: int
     exports: int
+    calls: int
+    messages: int
 
 
 def tidy() -> Tidied:
@@ -37,6 +45,8 @@ def tidy() -> Tidied:
         replies=_forget_old_replies(),
         uploads=_drop_files("incoming", _lost_uploads()),
         exports=_drop_files("exports", _older_than("exports", EXPORT_AGE)),
+        calls=_forget_old_calls(),
+        messages=_forget_old_messages(),
     )
 
 
@@ -45,6 +55,29 @@ def _forget_old_replies() -> int:
     old = IdempotencyRecord.objects.filter(created_at__lt=Now() - age).order_by("created_at")
     ids = list(old.values_list("pk", flat=True)[:MOST_ROWS])
     IdempotencyRecord.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
+def _forget_old_calls() -> int:
+    limit = database_now() - CALL_AGE
+    forgotten = 0
+    for _ in range(MOST_CALL_BATCHES):
+        # By key, which is nearly by age: finding that none is old enough reads one batch.
+        first = ProviderCall.objects.order_by("pk").values_list("pk", "started_at")[:MOST_ROWS]
+        ids = [pk for pk, started_at in first if started_at < limit]
+        if not ids:
+            break
+        ProviderCall.objects.filter(pk__in=ids).delete()
+        forgotten += len(ids)
+    return forgotten
+
+
+def _forget_old_messages() -> int:
+    old = CallbackMessage.objects.filter(
+        received_at__lt=Now() - MESSAGE_AGE, handled_at__isnull=False
+    ).order_by("received_at")
+    ids = list(old.values_list("pk", flat=True)[:MOST_ROWS])
+    CallbackMessage.objects.filter(pk__in=ids).delete()
     return len(ids)
 
 

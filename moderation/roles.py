@@ -1,6 +1,8 @@
-"""The three roles of the back office, as Django groups: what each may see and do.
+"""The roles of the back office, as Django groups: what each may see and do.
 
 Which communities a member of staff sees is a matter of their memberships, not of their role.
+Services that judge are asked for all communities, with one bill: a lead sees how they are, and
+whoever is an operator, beside or without another role, sets them up.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from django.db.models import Q
 READ_ONLY: Final = "Read-only"
 MODERATOR: Final = "Moderator"
 LEAD: Final = "Lead"
+OPERATOR: Final = "Operator"
 
 _SEEN = (
     "auditevent",
@@ -45,12 +48,20 @@ _LEADS = (
     "view_apikey",
     "add_apikey",
     "change_apikey",
+    "view_provideraccount",
+)
+_OPERATES = (
+    "view_provideraccount",
+    "add_provideraccount",
+    "change_provideraccount",
+    "delete_provideraccount",
 )
 
 PERMISSIONS: Final[dict[str, tuple[str, ...]]] = {
     READ_ONLY: _VIEWS,
     MODERATOR: (*_VIEWS, *_DECIDES),
     LEAD: (*_VIEWS, *_DECIDES, *_LEADS),
+    OPERATOR: _OPERATES,
 }
 
 

@@ -215,7 +215,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 @admin.register(Group)
 class RoleAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
-    """Roles. `moderation.roles` makes the three that Gatehouse comes with."""
+    """Roles. `moderation.roles` makes those that Gatehouse comes with."""
 
     # Deleting several roles at once serves nobody, and its bar styles itself inline (CSP).
     actions = None

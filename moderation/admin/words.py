@@ -44,6 +44,12 @@ _STEPS: Final = {
     "key.issued": "issued an API key",
     "key.rotated": "replaced an API key",
     "key.revoked": "revoked an API key",
+    "provider.set_up": "set up a service",
+    "provider.changed": "changed how a service is set up",
+    "provider.removed": "removed a service",
+    "provider.tried": "tried a service",
+    "breaker.held": "took a service's breaker in hand",
+    "breaker.released": "left a service's breaker to the rules",
     "operation.started": "started an operation",
     "operation.cancelled": "stopped an operation",
 }

@@ -53,6 +53,7 @@ class LlmJudgeAdapter(ServiceAdapter):
                 "policy_text",
                 "Guidelines",
                 help="What your community allows and what not, in plain words. Not for secrets.",
+                is_long=True,
             ),
             Setting(
                 "response_format",

@@ -66,6 +66,7 @@ class ModelServerAdapter(ServiceAdapter):
                 "roots",
                 "Certificate authority",
                 help="PEM of your own, if the server's certificate is not a public one's.",
+                is_long=True,
             ),
         ),
         batch_size=32,

@@ -48,6 +48,7 @@ TRIES = 2
 _RETRY_AFTER_SECONDS = (0.1, 0.4)
 # What a service that says nothing of when to come back is spared for.
 _PAUSE_SECONDS = 1.0
+_HEADROOM = 0.1
 # Of a service without a limit, only its own wish that everybody waits counts.
 _NO_LIMIT = Limit(1_000_000, 1_000_000)
 _LONGEST_PAUSE_SECONDS = 300.0
@@ -254,21 +255,17 @@ def _chunks(groups: Sequence[_Group], terms: Terms) -> list[Sequence[_Group]]:
 def _turns(
     desk: _Desk, chunks: Sequence[Sequence[_Group]]
 ) -> tuple[Sequence[Sequence[_Group]], list[Answered]]:
-    """Return the calls whose turn it is, and what becomes of the others."""
-    limit = desk.limit
-    granted = token_bucket.take_many(desk.bucket, limit, len(chunks))
-    taken = granted.tokens
-    # Soon enough for this worker itself to wait for it.
-    while taken < len(chunks) and granted.next_in_seconds <= desk.patience():
-        time.sleep(granted.next_in_seconds)
-        granted = token_bucket.take_many(desk.bucket, limit, len(chunks) - taken)
-        taken += granted.tokens
+    """Return the calls that may get their turn within our patience, and what becomes of others.
+
+    The turn itself is taken right before a call: one that was taken early could be used late,
+    beside those of that moment.
+    """
+    soon = desk.service.terms.concurrency + int(desk.limit.per_second * desk.patience())
     later: list[Answered] = []
-    for number, chunk in enumerate(chunks[taken:]):
+    for number, chunk in enumerate(chunks[soon:]):
         _release(chunk)
-        wait_seconds = granted.next_in_seconds + number / limit.per_second
-        later += desk.later(chunk, wait_seconds, NO_TURN)
-    return chunks[:taken], later
+        later += desk.later(chunk, desk.patience() + number / desk.limit.per_second, NO_TURN)
+    return chunks[:soon], later
 
 
 # --- a call ----------------------------------------------------------------------------------
@@ -297,7 +294,9 @@ class _Desk:
         rate = self.service.terms.per_second
         if rate is None:
             return _NO_LIMIT
-        return Limit.at_most(round(rate)) if rate >= 1 else Limit(1, rate)
+        # Exact when it is granted, not when a call arrives: a tenth is left for the way there.
+        calls = int(rate * (1 - _HEADROOM))
+        return Limit.at_most(calls) if calls >= 1 else Limit(1, rate * (1 - _HEADROOM))
 
     def seconds_left(self) -> float:
         return self.ends_at - time.monotonic()
@@ -314,6 +313,9 @@ class _Desk:
         if token is None:
             return self.later(chunk, _PAUSE_SECONDS, NO_TURN)
         try:
+            wait_seconds = self._take_turn()
+            if wait_seconds:
+                return self.later(chunk, wait_seconds, NO_TURN)
             return self._try(chunk, TRIES)
         except Exception as error:
             logger.exception("provider_crashed", extra={"provider": self.name})
@@ -372,7 +374,7 @@ class _Desk:
         """Everyone waits as long as the service asks one of us to."""
         pause = min(told if told is not None else _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         token_bucket.pause(self.bucket, pause)
-        if tries > 1 and self._take_turn():
+        if tries > 1 and not self._take_turn():
             return self._try(chunk, tries - 1)
         return self.later(chunk, pause, ProviderRateLimited.code)
 
@@ -381,32 +383,30 @@ class _Desk:
         if tries <= 1 or self.seconds_left() <= pause:
             return self.failed(chunk, error)
         time.sleep(pause)
-        return self._try(chunk, tries - 1) if self._take_turn() else self.failed(chunk, error)
+        return self.failed(chunk, error) if self._take_turn() else self._try(chunk, tries - 1)
 
-    def _take_turn(self) -> bool:
-        """Wait for the turn of one call more than was planned, while there is patience."""
+    def _take_turn(self) -> float:
+        """Wait for the turn of one call; return 0.0, or in how many seconds it may be had."""
         while True:
             taken = token_bucket.take(self.bucket, self.limit)
             if taken.allowed:
-                return True
-            if taken.retry_after_seconds > min(self.patience(), self.seconds_left()):
-                return False
+                return 0.0
+            if taken.retry_after_seconds > self.patience():
+                return taken.retry_after_seconds
             time.sleep(taken.retry_after_seconds)
 
     def _in_halves(self, chunk: Sequence[_Group], tries: int, error: str) -> list[Answered]:
         """One bad part spoils a whole call: find it, and let the others be judged."""
         if len(chunk) == 1:
             return self.failed(chunk, error)
+        found: list[Answered] = []
         middle = len(chunk) // 2
-        return [
-            item
-            for half in (chunk[:middle], chunk[middle:])
-            for item in (
-                self._try(half, tries)
-                if self._take_turn()
-                else self.later(half, _PAUSE_SECONDS, NO_TURN)
+        for half in (chunk[:middle], chunk[middle:]):
+            wait_seconds = self._take_turn()
+            found += (
+                self.later(half, wait_seconds, NO_TURN) if wait_seconds else self._try(half, tries)
             )
-        ]
+        return found
 
     def _keep(
         self, chunk: Sequence[_Group], given: Sequence[Answer], seconds: float

@@ -232,7 +232,8 @@ class Facts:
     `cost_micros` is the usual price of one part in millionths of a US dollar, 0 where it is free
     or `price` (a sentence) cannot say. `languages` are ISO 639-1, None for no limit that is
     known. `per_second` is what the service allows by default, None where that is not known;
-    `concurrency` how many calls may run at once. `doc` is the page under docs/providers/. `ends_on` is when the service is switched off.
+    `concurrency` how many calls may run at once. `doc` is the page under docs/providers/.
+    `ends_on` is when the service is switched off.
     """
 
     label: str
@@ -248,7 +249,8 @@ class Facts:
     max_bytes: int | None = None
     per_second: float | None = None
     concurrency: int = 8
-    timeout_seconds: float = 10.0
+    # A breaker sees a service that hangs only when its calls end: within ten seconds.
+    timeout_seconds: float = 8.0
     answers_later: bool = False
     # Whether its callbacks prove by themselves who sent them; else only their address does.
     signs_callbacks: bool = False

@@ -62,6 +62,14 @@ class LlmJudgeAdapter(ServiceAdapter):
                 default="json_schema",
                 choices=("json_schema", "json_object", "nothing"),
             ),
+            Setting(
+                "may_clear",
+                "May find a post clean",
+                help="Where no other provider judges the same texts, say no: whoever talks the"
+                " model into finding nothing would be published.",
+                default="yes",
+                choices=("yes", "no"),
+            ),
             Setting("price_in", "US dollars per million tokens read", default="0"),
             Setting("price_out", "US dollars per million tokens written", default="0"),
         ),
@@ -79,8 +87,8 @@ class LlmJudgeAdapter(ServiceAdapter):
 
     @property
     def model_version(self) -> str:
-        asked = f"{self.option('format')}\n{self.option('policy_text')}"
-        digest = hashlib.sha256(asked.encode()).hexdigest()[:8]
+        asked = [self.option(name) for name in ("format", "may_clear", "policy_text")]
+        digest = hashlib.sha256("\n".join(asked).encode()).hexdigest()[:8]
         return f"{self.option('model')}+{REVISION}.{digest}"
 
     def judge_one(self, part: AnyPart) -> Answer:
@@ -91,17 +99,18 @@ class LlmJudgeAdapter(ServiceAdapter):
         if self.is_guard and part.language and part.language not in GUARD_LANGUAGES:
             return not_judged("language")
         scores, reply = self._by_guard(part.text) if self.is_guard else self._by_policy(part.text)
-        raw = kept(reply)
-        if speaks_to_its_judge(part.text):
+        raw, cost_micros = kept(reply), self._cost(reply)
+        if reason := self._distrusts(part.text):
             scores = {name: value for name, value in scores.items() if value >= FOUND_FROM}
-        if not scores:
-            return Answer(
-                Outcome.NOT_JUDGED,
-                error="speaks_to_its_judge",
-                raw=raw,
-                cost_micros=self._cost(reply),
-            )
-        return Answer(Outcome.JUDGED, scores=scores, raw=raw, cost_micros=self._cost(reply))
+            if not scores:
+                return Answer(Outcome.NOT_JUDGED, error=reason, raw=raw, cost_micros=cost_micros)
+        return Answer(Outcome.JUDGED, scores=scores, raw=raw, cost_micros=cost_micros)
+
+    def _distrusts(self, text: str) -> str:
+        """Return why what the judge does not find says nothing, "" where it says something."""
+        if self.option("may_clear") == "no":
+            return "may_not_clear"
+        return "speaks_to_its_judge" if speaks_to_its_judge(text) else ""
 
     def _by_policy(self, text: str) -> tuple[dict[Category, float], dict[str, Any]]:
         question = ask_about(text, policy=self.option("policy_text"))

@@ -1,9 +1,10 @@
 """Whether a text speaks to its judge: orders it about, dictates its answer, forges its prompt.
 
-No list of phrases is complete, and none has to be. What keeps a judge from being talked into
-clearing a post is that it only ever adds to what others find, and that its answer must hold a code
-which the text cannot know. This is one more obstacle: a text that is caught here costs a
-judge's "nothing found". Discussions of language models are caught, too; that costs no more.
+No list of phrases is complete: it has every trick of our 200 test injections, and of thirty
+written afterwards it caught three. What keeps a post from being talked through is that a judge
+only ever adds to what others find, and that its answer must hold a code which no text can know.
+This is one more obstacle for the crude ones. What it catches wrongly (three ordinary posts of a
+thousand, and any talk about language models) costs no more than a judge's "nothing found".
 """
 
 from __future__ import annotations
@@ -54,45 +55,49 @@ _REPEATED = re.compile(r"(?:\bsafe\b\W+){3}")
 
 # --- words of the trade ------------------------------------------------------------------------
 
-_LOW = (
-    r"zero(?:e?s)?|0(?:[.,]0+)?(?!\w|[.,:]\d)|safe|harmless|benign|(?:pre-?)?approv(?:e[sd]?|al)"
-    r"|allow(?:ed|s|ing)?|acquits?|nothing is wrong|clean|lowest|scores? of"
-)
 _FAMILIES = {
-    "low": _LOW,
-    "score": r"scor(?:es?|ed|ing)|rat(?:e|ed|es|ing)|verdict|classif\w+|categor(?:y|ies)|label\w*"
-    r"|evaluat\w+|moderat\w+|mark(?=s? )|flag\w*|scale|detector",
-    "judge": r"ai|llms?|gpt|(?:language )?models?|classifier|moderators?|assistant|\w*bot|chatbot"
-    r"|judge|system|developer|machine",
+    # How a post is let off.
+    "favour": r"zero(?:e?s)?|0(?:[.,]0+)?(?!\w|[.,:]\d)|safe|harmless|(?:in)?offensive|benign"
+    r"|(?:pre-?)?approv(?:e[sd]?|al)|allow(?:ed|s|ing)?|acquits?|clean|lowe(?:st|r)|low|minimal"
+    r"|minimum|none|nothing|not hateful|no (?:violation|need|hate|penalty)|exempt\w*|whitelist\w*"
+    r"|trusted|acceptable|blessing|overlook|praise|passe[sd]|pass (?:it|this)|empty|through"
+    r"|opposite|administrator",
+    # What only a judge of posts deals with.
+    "judging": r"scor(?:es?|ed|ing)|rat(?:e|ed|es|ing)|verdict|classif(?:y|ier|ied|ication)\w*"
+    r"|categor(?:y|ies)|labell?ed|evaluat\w+|moderat(?:e|ion|ors?)\w*|flag(?:s|ged|ging)?|rubric"
+    r"|(?:mark|grade) (?:it|this|the|every\w*|all)|toxicity|hate(?: speech)? score|penalt(?:y|ies)"
+    r"|scale|detector|ai|llms?|gpt|(?:language )?models?|assistant|\w*bot|reviewer|json|yaml"
+    r"|judge|jailbr\w+|guidelines|instructions?|prompts?|markers?"
+    r"|this (?:content|message|post|text)|receipt|nonce|every (?:field|number)|all \w+ numbers|developer|machine|polic(?:y|ies)",
     "rules": r"instructions?|prompts?|rules?|guidelines?|polic(?:y|ies)|directives?|task|mode"
     r"|commands?|codes?|receipt|nonce",
     "undo": r"ignor(?:e|es|ed|ing)|disregard\w*|forget|overrid(?:e|es|den)|bypass|cancel\w*|reset"
-    r"|skip|stop|print|repeat|reveal|new|previous|without|out of date|broken|maintenance|developer",
-    "say": r"say|says|answer\w*|respond|reply|output\w*|print|return\w*|write|report\w*|word|token"
-    r"|treat|consider|think|give|set|mark|rate|judge|translate|copy|repeat|use|begin|be",
-    "part": r"pretend|act as|role-?play\w*|imagine|simulate|you are now|you're now|take the role"
-    r"|let's play|answer as|opposite day|in this story",
+    r"|skip|stop|print|repeat|reveal|new|previous|out of date|broken|maintenance|opposite",
+    "part": r"pretend|act as|act like|role-?play\w*|imagine|simulate|you are now|you're now"
+    r"|take the role|let's play|answer as|opposite day|in this story|treat me",
     "this": r"(?:allow|approve|acquit) (?:it|this|these|the|all|every\w*)",
-    "you": r"you|your|please|model|respect|debugging",
+    "you": r"you|your|please|respect",
 }
 _WORDS = {name: re.compile(rf"(?<!\w)(?:{pattern})(?!\w)") for name, pattern in _FAMILIES.items()}
 # A text that has a word of both speaks to its judge.
 _PAIRS = (
-    ("score", "low"),
-    ("judge", "low"),
-    ("judge", "this"),
+    ("judging", "favour"),
+    ("judging", "part"),
     ("undo", "rules"),
     ("rules", "this"),
-    ("rules", "low"),
-    ("part", "low"),
-    ("part", "judge"),
+    ("part", "favour"),
     ("you", "this"),
 )
 _QUOTED = re.compile(
     r"(?<!\w)(?:say|says|said|answer\w*|respond|reply|output\w*|word|token|print|first|think)"
-    rf"[^.\n]{{0,30}}(?<!\w)['\"]?(?:{_LOW})(?!\w)"
+    r"[^.\n]{0,30}(?<!\w)['\"]?(?:zero|0|safe|harmless|benign|approved|allow)(?!\w|[.,:]\d)"
 )
 
+_ALL_ZERO = re.compile(
+    r"(?:\ball\b|every|each|alle[nmrs]?\b|überall|partout|tou(?:s|tes|t)\b|tod[oa]s?\b|tutt[ioe]\b"
+    r"|все[мхй]?\b|wszystk|全部|所有|すべて|全て|모든|모두)[^.\n]{0,30}(?<![\d.,])0(?!\w|[.,:]\d)"
+    r"|(?<![\d.,])0 (?:aus|por|para|pour|für|for|in) (?:all|every|each|tod|tou)"
+)
 # Stems of "ignore", of "instructions" and of "zero, safe, score" in other languages.
 _ELSEWHERE = tuple(
     (re.compile(undo), re.compile(rules))
@@ -139,7 +144,7 @@ def speaks_to_its_judge(text: str) -> bool:
 def _speaks(text: str) -> bool:
     if _TEMPLATE.search(text) or _ANSWER.search(text) or _REPEATED.search(text):
         return True
-    if _QUOTED.search(text):
+    if _QUOTED.search(text) or _ALL_ZERO.search(text):
         return True
     if any(undo.search(text) and rules.search(text) for undo, rules in _ELSEWHERE):
         return True

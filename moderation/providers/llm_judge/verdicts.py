@@ -53,7 +53,7 @@ def read_message(reply: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 def read_scores(content: str, *, receipt: str) -> dict[Category, float]:
     """Return the scores of an answer to our own prompt: every category, and the receipt."""
     try:
-        found = json.loads(content, object_pairs_hook=_without_repeats, parse_constant=_refuse)
+        found = json.loads(content, object_pairs_hook=_without_repeats)
     except (ValueError, RecursionError) as error:
         raise ProviderMalformed("The judge's answer is no JSON.") from error
     if not isinstance(found, dict) or set(found) != {"receipt", "scores"}:
@@ -132,7 +132,3 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("A name stands twice.")
     return found
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no number.")

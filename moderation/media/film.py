@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from PIL import Image
@@ -70,7 +69,9 @@ def look(made: Any, film: Film, plan: Plan, limits: MediaLimits) -> list[Still]:
         limits.sampled_scenes,
     )
     kept = [*plan.moments, *(scenes[number] for number in telling)]
-    return sorted((seen[at] for at in kept), key=lambda still: still.seconds)
+    # Two that are not decoded themselves may have the same next one.
+    by_time = {seen[at].seconds: seen[at] for at in kept}
+    return [by_time[seconds] for seconds in sorted(by_time)]
 
 
 def _decode(made: Any, film: Film, plan: Plan, limits: MediaLimits) -> dict[int, Still]:
@@ -82,12 +83,11 @@ def _decode(made: Any, film: Film, plan: Plan, limits: MediaLimits) -> dict[int,
     context.skip_frame = "NONREF"
     wanted = {*plan.moments, *plan.scenes}
     seen: dict[int, Still] = {}
-    run, last = _Run([], film, stream.sample_aspect_ratio, limits), -1
+    run, last = _Run([], film, stream, limits), -1
     for at, (packet, _) in enumerate(_packets(made)):
         if at in plan.runs:
             last = plan.runs[at]
-            here = wanted.intersection(range(at, last + 1))
-            run = _Run(here, film, stream.sample_aspect_ratio, limits)
+            run = _Run(wanted.intersection(range(at, last + 1)), film, stream, limits)
         if at > last:
             continue
         run.show(context.decode(packet))
@@ -101,23 +101,24 @@ def _decode(made: Any, film: Film, plan: Plan, limits: MediaLimits) -> dict[int,
 class _Run:
     """Frames decoded on from one keyframe, in the order in which they are shown."""
 
-    def __init__(
-        self, wanted: Iterable[int], film: Film, aspect: Fraction | None, limits: MediaLimits
-    ) -> None:
+    def __init__(self, wanted: Iterable[int], film: Film, stream: Any, limits: MediaLimits) -> None:
         self._waiting = sorted((film.frames[at].seconds, at) for at in wanted)
-        self._start = film.start
-        # How wide a pixel is, seen from its height.
-        self._aspect = float(aspect or 1)
+        self._film = film
+        self._stream = stream
         self._limits = limits
         self._seen: dict[int, Still] = {}
         self._shown: Any = None
+        self._seconds = 0.0
 
     def show(self, frames: list[Any]) -> None:
         for frame in frames:
             if frame.width * frame.height > self._limits.max_video_pixels:
                 raise MediaRefused("The video has too many pixels.")
-            self._shown = frame
-            while self._waiting and frame.time > self._waiting[0][0] - _SAME_SECONDS:
+            if frame.pts is None:
+                continue
+            # By the stream's clock: the frame's own is gone where it comes out last.
+            self._shown, self._seconds = frame, float(frame.pts * self._stream.time_base)
+            while self._waiting and self._seconds > self._waiting[0][0] - _SAME_SECONDS:
                 self._take()
 
     def finish(self) -> dict[int, Still]:
@@ -129,9 +130,11 @@ class _Run:
         return self._seen
 
     def _take(self) -> None:
-        seconds, at = self._waiting.pop(0)
-        side = self._limits.sampled_frame_side
-        self._seen[at] = _still(self._shown, seconds - self._start, self._aspect, side)
+        _, at = self._waiting.pop(0)
+        # How wide a pixel is, seen from its height.
+        aspect = float(self._stream.sample_aspect_ratio or 1)
+        since = self._seconds - self._film.start
+        self._seen[at] = _still(self._shown, since, aspect, self._limits.sampled_frame_side)
 
 
 def _still(frame: Any, seconds: float, aspect: float, side: int) -> Still:

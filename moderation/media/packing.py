@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import av
 
-from moderation.media.payload import bare_h264, bare_vorbis_head, h264_length_size
+from moderation.media.payload import bare_h264, bare_mp3, bare_vorbis_head, h264_length_size
 
 # Metadata and padding units (section 6.2.2 of AV1's specification).
 _AV1_FILTER = "filter_units=remove_types=5|15"
@@ -102,20 +103,22 @@ class _Lane:
         self._stream = out.add_stream_from_template(source, opaque=True)
         self._time_base = source.time_base
         self._filter: Any = None
-        self._length_size = 0
+        self._strip: Callable[[bytes], bytes] = bytes
         head = source.codec_context.extradata
         codec = codec_of(source)
         if codec == "h264":
-            self._length_size = h264_length_size(head)
+            self._strip = partial(bare_h264, length_size=h264_length_size(head))
+        elif codec == "mp3":
+            self._strip = bare_mp3
         elif codec == "av1":
             self._filter = av.BitStreamFilterContext(_AV1_FILTER, source, self._stream)
         elif codec == "vorbis":
             self._stream.codec_context.extradata = bare_vorbis_head(head)
 
     def take(self, packet: Any) -> Iterable[Any]:
-        body = bytes(packet)
-        if self._length_size:
-            body = bare_h264(body, self._length_size)
+        body = self._strip(bytes(packet))
+        if not body:
+            return ()
         # Made anew: transparency, other heads and keys travel beside the old one.
         bare = av.Packet(body)
         bare.pts, bare.dts = packet.pts, packet.dts

@@ -1,7 +1,7 @@
 """What people can be known by inside of a stream itself, taken out of it byte by byte.
 
 Dashboard cameras, drones and encoders write places, times and names of their own between the
-pictures of H.264; Vorbis carries its tags in its head.
+pictures of H.264; Vorbis carries its tags in its head, and an MP3 behind its last frame.
 """
 
 from __future__ import annotations
@@ -87,3 +87,24 @@ def bare_vorbis_head(head: bytes | None) -> bytes:
 
 def _laced(size: int) -> bytes:
     return b"\xff" * (size // 0xFF) + bytes([size % 0xFF])
+
+
+# Kilobits a second by the header's index (ISO/IEC 11172-3 and 13818-3, layer III).
+_RATES_1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_RATES_2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+_HERTZ = (44_100, 48_000, 32_000)
+_VERSION_1, _VERSION_2 = 3, 2
+
+
+def bare_mp3(packet: bytes) -> bytes:
+    """Return the frame without what follows it, b"" where it is none."""
+    if len(packet) < 4 or packet[0] != 0xFF or packet[1] & 0xE6 != 0xE2:
+        return b""
+    version, rate, hertz = packet[1] >> 3 & 3, packet[2] >> 4, packet[2] >> 2 & 3
+    if not 1 <= rate <= 14 or hertz == 3:
+        return b""
+    is_first = version == _VERSION_1
+    bits = (_RATES_1 if is_first else _RATES_2)[rate - 1] * 1000 * (144 if is_first else 72)
+    # Version 2 halves the rates of version 1, version 2.5 those of version 2.
+    slower = 1 if is_first else 2 if version == _VERSION_2 else 4
+    return packet[: bits * slower // _HERTZ[hertz] + (packet[2] >> 1 & 1)]

@@ -199,9 +199,7 @@ def _fill(
             meter.count(packet)
             for package in packages:
                 package.put(packet)
-    # The length of an MP3 is guessed from its size.
-    if source.format.name != "mp3":
-        meter.check_ends(streams)
+    meter.check_ends(source, streams)
 
 
 class _Meter:
@@ -236,13 +234,22 @@ class _Meter:
         if self._frames > limits.max_video_frames or self._packets > limits.max_packets:
             raise MediaRefused("The file has too many frames.")
 
-    def check_ends(self, streams: Sequence[Any]) -> None:
+    def check_ends(self, source: Any, streams: Sequence[Any]) -> None:
         """Refuse a file whose end is missing, where its head says how long it should be."""
+        if source.format.name == "mp3":
+            return  # its length is guessed from its size
         for stream in streams:
             lasted = self._ends.get(stream.index, 0.0) - self._begins.get(stream.index, 0.0)
             announced = float((stream.duration or 0) * (stream.time_base or 0))
-            if lasted < announced - max(_LOST_SECONDS, _LOST_SHARE * announced):
-                raise MediaRefused(_DAMAGED)
+            self._check_end(lasted, announced)
+        # Matroska says it of the whole, which may hold subtitles that last longer.
+        if len(streams) == len(source.streams):
+            lasted = max(self._ends.values()) - min(self._begins.values())
+            self._check_end(lasted, (source.duration or 0) / av.time_base)
+
+    def _check_end(self, lasted: float, announced: float) -> None:
+        if lasted < announced - max(_LOST_SECONDS, _LOST_SHARE * announced):
+            raise MediaRefused(_DAMAGED)
 
 
 # --- what came of it -----------------------------------------------------------------------------

@@ -81,6 +81,7 @@ def tone(
     codec: str = "libmp3lame",
     *,
     seconds: float = 2.0,
+    hertz: int = HERTZ,
     tags: dict[str, str] | None = None,
     cover: bool = False,
     **options: str,
@@ -89,7 +90,7 @@ def tone(
     out = io.BytesIO()
     with av.open(out, "w", format=form) as made:
         made.metadata.update(tags or {})
-        stream = made.add_stream(codec, rate=HERTZ, options=options)
+        stream = made.add_stream(codec, rate=hertz, options=options)
         if cover:
             picture = made.add_stream("png", rate=1)
             picture.width, picture.height, picture.pix_fmt = 32, 32, "rgb24"
@@ -102,12 +103,12 @@ def tone(
 
 
 def _hum(made: object, stream: object, seconds: float) -> None:
-    for frame in _sine(round(seconds * HERTZ), stream.codec_context.format.name):
+    for frame in _sine(round(seconds * HERTZ)):
         made.mux(stream.encode(frame))
     made.mux(stream.encode())
 
 
-def _sine(samples: int, form: str) -> Iterator[av.AudioFrame]:
+def _sine(samples: int) -> Iterator[av.AudioFrame]:
     wave = (np.sin(np.arange(samples) * 440 * 6.283 / HERTZ) * 9000).astype(np.int16)
     for at in range(0, samples, 960):
         part = wave[at : at + 960]

@@ -11,10 +11,12 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import isfinite
+from typing import Any
 
 from moderation.asking import spending
 from moderation.asking.questions import LATE, Answered, Question
@@ -541,9 +543,23 @@ def sound(answer: Answer) -> Answer:
 
     A score that is no number compares as low with every threshold, and none at all fires nothing.
     """
+    answer = replace(answer, raw=_storable(answer.raw), text=_storable(answer.text))
     scores = answer.scores.values()
     if answer.outcome is Outcome.JUDGED and not (
         scores and all(0.0 <= score <= 1.0 for score in scores)
     ):
         return replace(answer, outcome=Outcome.FAILED, scores={}, error="unsound_scores")
     return answer
+
+
+def _storable(value: Any) -> Any:
+    """Return JSON that every database keeps: no NUL, half of a pair or number that is none."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {_storable(str(name)): _storable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(one) for one in value]
+    return value

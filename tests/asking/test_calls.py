@@ -279,3 +279,10 @@ def test_scores_that_are_none_are_no_judgement(service):
     fake = service(lambda part: Answer(Outcome.JUDGED, scores={}))
     [found] = put(["a"], fake)
     assert (found.answer.outcome, found.answer.error) == (Outcome.FAILED, "unsound_scores")
+
+
+def test_what_no_database_keeps_is_left_out_of_the_evidence(service):
+    raw = {"a\0b": ["x\0y", "\ud800 half", float("nan"), 1.5, {"deep": "\0"}]}
+    fake = service(lambda part: Answer(Outcome.JUDGED, scores={Category.TOXIC: 0.1}, raw=raw))
+    [found] = put(["a"], fake)
+    assert found.answer.raw == {"ab": ["xy", "? half", None, 1.5, {"deep": ""}]}

@@ -491,7 +491,7 @@ def test_a_text_that_speaks_to_its_judge_is_not_cleared_by_it(sandbox: Sandbox) 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_judge_that_may_not_clear_cannot_be_talked_into_it(sandbox: Sandbox, kind: str) -> None:
-    text = "Whatever made the model find nothing here."
+    text = "Whatever was said there, it did not sound like much."
     assert ask(sandbox, text, format=kind).outcome is Outcome.JUDGED
     answer = ask(sandbox, text, format=kind, may_clear="no")
     assert (answer.outcome, answer.error) == (Outcome.NOT_JUDGED, "may_not_clear")

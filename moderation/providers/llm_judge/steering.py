@@ -3,7 +3,7 @@
 No list of phrases is complete: it has every trick of our 200 test injections, and of thirty
 written afterwards it caught three. What keeps a post from being talked through is that a judge
 only ever adds to what others find, and that its answer must hold a code which no text can know.
-This is one more obstacle for the crude ones. What it catches wrongly (three ordinary posts of a
+This is one more obstacle for the crude ones. What it catches wrongly (two ordinary posts of a
 thousand, and any talk about language models) costs no more than a judge's "nothing found".
 """
 
@@ -64,11 +64,12 @@ _FAMILIES = {
     r"|opposite|administrator",
     # What only a judge of posts deals with.
     "judging": r"scor(?:es?|ed|ing)|rat(?:e|ed|es|ing)|verdict|classif(?:y|ier|ied|ication)\w*"
-    r"|categor(?:y|ies)|labell?ed|evaluat\w+|moderat(?:e|ion|ors?)\w*|flag(?:s|ged|ging)?|rubric"
-    r"|(?:mark|grade) (?:it|this|the|every\w*|all)|toxicity|hate(?: speech)? score|penalt(?:y|ies)"
-    r"|scale|detector|ai|llms?|gpt|(?:language )?models?|assistant|\w*bot|reviewer|json|yaml"
-    r"|judge|jailbr\w+|guidelines|instructions?|prompts?|markers?"
-    r"|this (?:content|message|post|text)|receipt|nonce|every (?:field|number)|all \w+ numbers|developer|machine|polic(?:y|ies)",
+    r"|categor(?:y|ies)|labell?ed|evaluat\w+|moderat(?:e|ion|ors?)\w*|flagg(?:ed|ing)|rubric"
+    r"|(?:mark|grade) (?:it|this|the|every\w*|all)|toxicity|penalt(?:y|ies)|ai|llms?|gpt"
+    r"|(?:language|large|the|for|moderation) models?|assistant|\w*bot|reviewer|judge|jailbr\w+"
+    r"|(?:your|the|my) developer|(?:inverted|inverse) scale"
+    r"|guidelines|instructions?|prompts?|this (?:content|message|post|text)|receipt|nonce"
+    r"|every (?:field|number)|all \w+ numbers|polic(?:y|ies)",
     "rules": r"instructions?|prompts?|rules?|guidelines?|polic(?:y|ies)|directives?|task|mode"
     r"|commands?|codes?|receipt|nonce",
     "undo": r"ignor(?:e|es|ed|ing)|disregard\w*|forget|overrid(?:e|es|den)|bypass|cancel\w*|reset"

@@ -107,7 +107,7 @@ _VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 DEFAULT_DOCUMENT: dict[str, Any] = {
     "version": 1,
     "route": {
-        "text": ["reposts", "local_text"],
+        "text": ["reposts", "filters", "local_text"],
         "image": ["reposts", "hash_bank", "local_image"],
         "gif": ["reposts", "hash_bank", "local_image"],
         "video": ["reposts"],

@@ -17,14 +17,22 @@ from moderation.conf import get_conf
 from moderation.coordination.callbacks import give_out
 from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import ProviderRejected
-from moderation.models import BankedHash, Enforcement, ProviderAccount, RejectedContent
+from moderation.models import (
+    BankedHash,
+    Enforcement,
+    FilterRule,
+    ProviderAccount,
+    RejectedContent,
+)
 from moderation.providers.base import Account, Adapter, Facts, Provider
 from moderation.providers.catalogue import get_adapter
+from moderation.providers.filters import CommunityFilterProvider, Rule
 from moderation.providers.hash_bank import Banked, HashBankProvider
 from moderation.providers.local_image import LocalImageProvider
 from moderation.providers.local_text import LocalTextProvider
 from moderation.providers.reposts import Known, RepostsProvider
-from moderation.vocabulary import Action, Category
+from moderation.providers.tesseract import TesseractProvider
+from moderation.vocabulary import Action, Category, FilterKind
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +78,22 @@ def _read_bank() -> list[Banked]:
     ]
 
 
+def filter_rule(row: FilterRule) -> Rule:
+    """Return a moderators' rule as the provider of filters knows it."""
+    return Rule(
+        kind=FilterKind(row.kind),
+        pattern=row.pattern,
+        category=Category(row.category),
+        score=row.score,
+        label=row.label,
+        scope=str(row.community_id or ""),
+    )
+
+
+def _read_filters() -> list[Rule]:
+    return [filter_rule(row) for row in FilterRule.objects.filter(active=True)]
+
+
 def _read_rejected(fingerprints: frozenset[str]) -> list[Known]:
     overruled = Enforcement.objects.filter(
         post_id=OuterRef("enforcement__post_id"),
@@ -95,6 +119,8 @@ def _own_judges() -> dict[str, Provider]:
         LocalImageProvider(),
         HashBankProvider(_read_bank),
         RepostsProvider(_read_rejected),
+        CommunityFilterProvider(_read_filters),
+        TesseractProvider(),
     )
     return {provider.name: provider for provider in known}
 

@@ -121,7 +121,7 @@ def _answer(part: AnyPart, loaded: _Loaded) -> Answer:
         outcome=Outcome.JUDGED if hits else Outcome.NOT_JUDGED,
         scores=_scores(hits),
         spans=_spans(hits),
-        raw={"rules": _told(hits)},
+        raw={"rules": _told(hits)} if hits else {},
         model_version=loaded.version,
     )
 

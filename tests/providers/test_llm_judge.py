@@ -52,7 +52,7 @@ TEXT = PartRef("text", Part.TEXT)
 
 
 def adapter(sandbox: Sandbox, **given: str) -> LlmJudgeAdapter:
-    given = {"model": MODELS[given.get("format", "policy")], **given}
+    given = {"model": MODELS[given.get("format", "policy")], "may_clear": "yes", **given}
     return LlmJudgeAdapter(account_at(sandbox, "llm", LlmJudgeAdapter.facts, "/v1", **given))
 
 

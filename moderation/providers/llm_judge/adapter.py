@@ -65,10 +65,11 @@ class LlmJudgeAdapter(ServiceAdapter):
             Setting(
                 "may_clear",
                 "May find a post clean",
-                help="Where no other provider judges the same texts, say no: whoever talks the"
-                " model into finding nothing would be published.",
-                default="yes",
-                choices=("yes", "no"),
+                help="With no, what it finds counts and what it does not find is not judged. With"
+                " yes, whoever talks the model into finding nothing is published where no other"
+                " provider judges the same texts.",
+                default="no",
+                choices=("no", "yes"),
             ),
             Setting("price_in", "US dollars per million tokens read", default="0"),
             Setting("price_out", "US dollars per million tokens written", default="0"),
@@ -108,7 +109,7 @@ class LlmJudgeAdapter(ServiceAdapter):
 
     def _distrusts(self, text: str) -> str:
         """Return why what the judge does not find says nothing, "" where it says something."""
-        if self.option("may_clear") == "no":
+        if self.option("may_clear") != "yes":
             return "may_not_clear"
         return "speaks_to_its_judge" if speaks_to_its_judge(text) else ""
 

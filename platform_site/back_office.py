@@ -24,9 +24,12 @@ class GatehouseAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is un
     def extra_urls(self) -> list[URLPattern | URLResolver]:
         """Return the pages that belong to no model."""
         # The pages need the site, which needs Django's registry: imported once both are ready.
-        from moderation.admin import operations
+        from moderation.admin import operations, providers
 
-        return [path("operations/", include(operations.urls()))]
+        return [
+            path("operations/", include(operations.urls())),
+            path("providers/", include(providers.urls())),
+        ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context: dict[str, Any] = super().each_context(request)

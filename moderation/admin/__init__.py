@@ -4,6 +4,7 @@ reviews, queue, desk     what waits for a person, and the desk where one item is
 posts                    posts with their timeline, reversals, authors
 rules                    communities, policies, words, banked images
 access                   API keys, people
+providers                services that judge for us: set up, tried, watched
 operations               long work that a lead starts and watches
 records                  submissions, evidence, verdicts, decisions, the audit: to read
 scoped                   what all lists share: own communities only, nothing deleted

@@ -42,6 +42,12 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "moderation.view_bankedhash",
             ),
             (
+                "Providers",
+                "dns",
+                "moderation_providers",
+                "moderation.view_provideraccount",
+            ),
+            (
                 "Communities",
                 "diversity_3",
                 "moderation_community_changelist",

@@ -31,6 +31,9 @@ _TERMS = (
     "cache_seconds",
 )
 
+# A worker that waits longer for one answer is taken for dead.
+MOST_SECONDS = 600.0
+
 Wrong = tuple[str, str]
 
 
@@ -65,7 +68,11 @@ def fill_in(account: ProviderAccount, wanted: SetUp) -> None:
     wrong += [*_wrong_settings(facts, account), *_wrong_terms(account)]
     if not wrong and account.enabled and not _can_be_asked(account):
         wrong.append(
-            ("", f"{facts.label} cannot be asked like this: a key or a library is missing.")
+            (
+                "",
+                f"{facts.label} cannot be asked like this: something that it needs is missing,"
+                " or has another form.",
+            )
         )
     if wrong:
         raise InvalidFields(wrong)
@@ -142,6 +149,8 @@ def _is_web_address(value: str) -> bool:
 
 
 def _wrong_terms(account: ProviderAccount) -> Iterator[Wrong]:
+    if account.timeout_seconds is not None and account.timeout_seconds > MOST_SECONDS:
+        yield "timeout_seconds", f"At most {MOST_SECONDS:g} seconds."
     try:
         account.clean_fields(exclude={"name", "adapter", "options", "secrets"})
     except ValidationError as error:

@@ -19,10 +19,10 @@ from moderation import queries
 from moderation.errors import InvalidFields, InvalidSubmission, NotAllowed
 from moderation.models import Community, FilterRule
 from moderation.pipeline.record import SYSTEM, Actor, Event, record_change, record_events
-from moderation.providers.filters import CommunityFilterProvider, check_rule
-from moderation.providers.filters.reading import Reading
-from moderation.providers.filters.rule_set import RuleSet
-from moderation.providers.filters.rules import Hit, listed
+from moderation.providers.own.filters import CommunityFilterProvider, check_rule
+from moderation.providers.own.filters.reading import Reading
+from moderation.providers.own.filters.rule_set import RuleSet
+from moderation.providers.own.filters.rules import Hit, listed
 from moderation.providers.registry import filter_rule
 from moderation.text.disguise import name_disguise
 from moderation.vocabulary import SEVERITY_OF_ACTION, Action, ActorKind, Category, FilterKind, Part

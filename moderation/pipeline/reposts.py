@@ -10,7 +10,7 @@ from moderation.models import Enforcement, MediaItem, Post, RejectedContent
 from moderation.models.posts import TEXT_KEY, media_key, visible_text
 from moderation.pipeline.media import media_parts
 from moderation.providers.base import AnyPart, TextPart
-from moderation.providers.reposts import RepostsProvider, fingerprint
+from moderation.providers.own.reposts import RepostsProvider, fingerprint
 from moderation.vocabulary import Category, MediaState
 
 

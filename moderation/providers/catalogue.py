@@ -8,27 +8,28 @@ from importlib import import_module
 from moderation.errors import ProviderRejected
 from moderation.providers.base import Adapter
 
+_PACKAGE = "moderation.providers.adapters"
 # Imported when first wanted: most installations use two or three of them.
 _ADAPTERS = {
-    "akismet": "moderation.providers.akismet:AkismetAdapter",
-    "azure": "moderation.providers.azure:AzureAdapter",
-    "clamd": "moderation.providers.clamd:ClamdAdapter",
-    "discuse": "moderation.providers.discuse:DiscuseAdapter",
-    "google_language": "moderation.providers.google_language:GoogleLanguageAdapter",
-    "google_video": "moderation.providers.google_video:GoogleVideoAdapter",
-    "google_vision": "moderation.providers.google_vision:GoogleVisionAdapter",
-    "google_vision_text": "moderation.providers.google_vision_text:GoogleVisionTextAdapter",
-    "hive": "moderation.providers.hive:HiveAdapter",
-    "holysheep": "moderation.providers.holysheep:HolySheepAdapter",
-    "llm_judge": "moderation.providers.llm_judge:LlmJudgeAdapter",
-    "mistral": "moderation.providers.mistral:MistralAdapter",
-    "model_server": "moderation.providers.model_server:ModelServerAdapter",
-    "openai": "moderation.providers.openai:OpenAIAdapter",
-    "perspective": "moderation.providers.perspective:PerspectiveAdapter",
-    "rekognition": "moderation.providers.rekognition:RekognitionAdapter",
-    "rekognition_video": "moderation.providers.rekognition_video:RekognitionVideoAdapter",
-    "sightengine": "moderation.providers.sightengine:SightengineAdapter",
-    "transcription": "moderation.providers.transcription:TranscriptionAdapter",
+    "akismet": "akismet:AkismetAdapter",
+    "azure": "azure:AzureAdapter",
+    "clamd": "clamd:ClamdAdapter",
+    "discuse": "discuse:DiscuseAdapter",
+    "google_language": "google_language:GoogleLanguageAdapter",
+    "google_video": "google_video:GoogleVideoAdapter",
+    "google_vision": "google_vision:GoogleVisionAdapter",
+    "google_vision_text": "google_vision_text:GoogleVisionTextAdapter",
+    "hive": "hive:HiveAdapter",
+    "holysheep": "holysheep:HolySheepAdapter",
+    "llm_judge": "llm_judge:LlmJudgeAdapter",
+    "mistral": "mistral:MistralAdapter",
+    "model_server": "model_server:ModelServerAdapter",
+    "openai": "openai:OpenAIAdapter",
+    "perspective": "perspective:PerspectiveAdapter",
+    "rekognition": "rekognition:RekognitionAdapter",
+    "rekognition_video": "rekognition_video:RekognitionVideoAdapter",
+    "sightengine": "sightengine:SightengineAdapter",
+    "transcription": "transcription:TranscriptionAdapter",
 }
 
 
@@ -43,5 +44,5 @@ def get_adapter(name: str) -> type[Adapter]:
         module, _, attribute = _ADAPTERS[name].partition(":")
     except KeyError:
         raise ProviderRejected(f"There is no adapter {name!r}.") from None
-    adapter: type[Adapter] = getattr(import_module(module), attribute)
+    adapter: type[Adapter] = getattr(import_module(f"{_PACKAGE}.{module}"), attribute)
     return adapter

@@ -26,12 +26,12 @@ from moderation.models import (
 )
 from moderation.providers.base import Account, Adapter, Facts, Provider
 from moderation.providers.catalogue import get_adapter
-from moderation.providers.filters import CommunityFilterProvider, Rule
-from moderation.providers.hash_bank import Banked, HashBankProvider
-from moderation.providers.local_image import LocalImageProvider
-from moderation.providers.local_text import LocalTextProvider
-from moderation.providers.reposts import Known, RepostsProvider
-from moderation.providers.tesseract import TesseractProvider
+from moderation.providers.own.filters import CommunityFilterProvider, Rule
+from moderation.providers.own.hash_bank import Banked, HashBankProvider
+from moderation.providers.own.local_image import LocalImageProvider
+from moderation.providers.own.local_text import LocalTextProvider
+from moderation.providers.own.reposts import Known, RepostsProvider
+from moderation.providers.own.tesseract import TesseractProvider
 from moderation.vocabulary import Action, Category, FilterKind
 
 logger = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ from moderation.providers.base import (
     TextPart,
 )
 from moderation.providers.registry import Service
-from moderation.providers.service import ServiceAdapter
+from moderation.providers.shared.service import ServiceAdapter
 from moderation.services.accounts import SUBJECT, get_account
 from moderation.vocabulary import Outcome, Part
 

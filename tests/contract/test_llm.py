@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from moderation.providers.llm_judge.prompt import answer_schema, ask_about
-from moderation.providers.llm_judge.verdicts import read_guard, read_scores
+from moderation.providers.adapters.llm_judge.prompt import answer_schema, ask_about
+from moderation.providers.adapters.llm_judge.verdicts import read_guard, read_scores
 from moderation.sandbox.llm import MODELS
 from moderation.sandbox.server import Sandbox, running_sandbox
 from moderation.vocabulary import Category

@@ -39,6 +39,13 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound.channels import GuardedChannel
+from moderation.providers.adapters.model_server import ModelServerAdapter, messages
+from moderation.providers.adapters.model_server.server import (
+    MAX_PARTS,
+    MAX_TEXT_CHARS,
+    Tls,
+    start_server,
+)
 from moderation.providers.base import (
     Account,
     Answer,
@@ -49,14 +56,7 @@ from moderation.providers.base import (
     Span,
     TextPart,
 )
-from moderation.providers.local_text import LocalTextProvider
-from moderation.providers.model_server import ModelServerAdapter, messages
-from moderation.providers.model_server.server import (
-    MAX_PARTS,
-    MAX_TEXT_CHARS,
-    Tls,
-    start_server,
-)
+from moderation.providers.own.local_text import LocalTextProvider
 from moderation.sandbox.marks import marked_scores
 from moderation.vocabulary import Category, Outcome, Part
 

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as TheirCredentials
 from botocore.exceptions import ClientError
 
-from moderation.providers._aws import Credentials, signed_headers
+from moderation.providers.shared.aws import Credentials, signed_headers
 from moderation.sandbox.aws_signature import EXPIRED_TOKEN, SECRET
 from moderation.sandbox.server import Sandbox, running_sandbox
 

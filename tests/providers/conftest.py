@@ -8,7 +8,7 @@ import pytest
 
 from moderation.outbound import GuardedClient
 from moderation.providers.base import Account
-from moderation.providers.service import ServiceAdapter
+from moderation.providers.shared.service import ServiceAdapter
 from moderation.sandbox.server import Sandbox, running_sandbox
 
 

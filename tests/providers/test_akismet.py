@@ -17,7 +17,7 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
-from moderation.providers.akismet import AkismetAdapter
+from moderation.providers.adapters.akismet import AkismetAdapter
 from moderation.providers.base import Answer, ImagePart, TextPart
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome

@@ -18,7 +18,7 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
-from moderation.providers.azure import MAX_CHARS, AzureAdapter
+from moderation.providers.adapters.azure import MAX_CHARS, AzureAdapter
 from moderation.providers.base import Answer, AnyPart, AudioPart, Span, TextPart
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome

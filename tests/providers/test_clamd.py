@@ -15,7 +15,8 @@ from moderation.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from moderation.providers import clamd
+from moderation.providers.adapters import clamd
+from moderation.providers.adapters.clamd import ClamdAdapter
 from moderation.providers.base import (
     Account,
     Answer,
@@ -25,7 +26,6 @@ from moderation.providers.base import (
     TextPart,
     VideoPart,
 )
-from moderation.providers.clamd import ClamdAdapter
 from moderation.sandbox.clamd import EICAR, VERSION, Clamd, running_clamd
 from moderation.vocabulary import Category, Outcome, Part
 

@@ -16,8 +16,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.discuse import MAX_IMAGE_BYTES, DiscuseAdapter
 from moderation.providers.base import Answer, AnyPart, AudioPart, ImagePart, TextPart
-from moderation.providers.discuse import MAX_IMAGE_BYTES, DiscuseAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome, Part
 from tests.providers.accounts import FAULTS, account_at

@@ -19,14 +19,14 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import GuardedClient, Reply
-from moderation.providers import _google_auth
-from moderation.providers._google_auth import (
+from moderation.providers.base import Account, Facts
+from moderation.providers.shared import google_auth
+from moderation.providers.shared.google_auth import (
     GOOGLE_SETTINGS,
     GoogleAdapter,
     raise_for_code,
     raise_for_google,
 )
-from moderation.providers.base import Account, Facts
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Part
 
@@ -119,7 +119,7 @@ def test_a_token_is_renewed_before_it_ends(
     sandbox: Sandbox, key_file: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = asking(sandbox, service_account=json.dumps(key_file))
-    monkeypatch.setattr(_google_auth, "RENEW_BEFORE_SECONDS", 3600.0)
+    monkeypatch.setattr(google_auth, "RENEW_BEFORE_SECONDS", 3600.0)
     made.ask()
     made.ask()
     assert tokens_given(sandbox) == 2

@@ -16,8 +16,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.google_language import GoogleLanguageAdapter
 from moderation.providers.base import Answer, AnyPart, TextPart
-from moderation.providers.google_language import GoogleLanguageAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome
 from tests.providers.accounts import FAULTS, account_at

@@ -20,8 +20,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import GuardedClient, Reply
+from moderation.providers.adapters.google_video import MAX_BYTES, GoogleVideoAdapter
 from moderation.providers.base import Answer, Callback, ImagePart, Job, VideoPart
-from moderation.providers.google_video import MAX_BYTES, GoogleVideoAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome, Part
 from tests.providers.accounts import FAULTS, account_at

@@ -16,9 +16,9 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.google_vision import GoogleVisionAdapter
+from moderation.providers.adapters.google_vision_text import GoogleVisionTextAdapter
 from moderation.providers.base import Answer, AnyPart, ImagePart, TextPart
-from moderation.providers.google_vision import GoogleVisionAdapter
-from moderation.providers.google_vision_text import GoogleVisionTextAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome
 from tests.providers.accounts import FAULTS, account_at

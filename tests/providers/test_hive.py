@@ -20,6 +20,7 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.hive import CHUNK_CHARS, MAX_BYTES, MAX_CHARS, HiveAdapter
 from moderation.providers.base import (
     Answer,
     AudioPart,
@@ -30,7 +31,6 @@ from moderation.providers.base import (
     TextPart,
     VideoPart,
 )
-from moderation.providers.hive import CHUNK_CHARS, MAX_BYTES, MAX_CHARS, HiveAdapter
 from moderation.sandbox.forms import read_form
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome, Part

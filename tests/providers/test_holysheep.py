@@ -17,8 +17,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.holysheep import CATEGORIES, HolySheepAdapter
 from moderation.providers.base import Answer, ImagePart, TextPart
-from moderation.providers.holysheep import CATEGORIES, HolySheepAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome
 from tests.providers.accounts import FAULTS, account_at

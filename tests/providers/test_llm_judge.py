@@ -26,12 +26,12 @@ from moderation.errors import (
 from moderation.outbound import Reply
 from moderation.policy.document import DEFAULT_DOCUMENT, parse_policy
 from moderation.policy.verdict import Evidence, PartRef, reach_verdict
+from moderation.providers.adapters.llm_judge import LlmJudgeAdapter
+from moderation.providers.adapters.llm_judge.adapter import FOUND_FROM, MAX_CHARS
+from moderation.providers.adapters.llm_judge.prompt import answer_schema, ask_about, neutralised
+from moderation.providers.adapters.llm_judge.steering import speaks_to_its_judge
+from moderation.providers.adapters.llm_judge.verdicts import read_guard, read_message, read_scores
 from moderation.providers.base import Answer, ImagePart, TextPart
-from moderation.providers.llm_judge import LlmJudgeAdapter
-from moderation.providers.llm_judge.adapter import FOUND_FROM, MAX_CHARS
-from moderation.providers.llm_judge.prompt import answer_schema, ask_about, neutralised
-from moderation.providers.llm_judge.steering import speaks_to_its_judge
-from moderation.providers.llm_judge.verdicts import read_guard, read_message, read_scores
 from moderation.sandbox.llm import BAD_ANSWERS
 from moderation.sandbox.marks import marked_scores
 from moderation.sandbox.server import Sandbox

@@ -19,8 +19,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.mistral import MistralAdapter
 from moderation.providers.base import Account, Answer, TextPart
-from moderation.providers.mistral import MistralAdapter
 from moderation.sandbox.mistral import MAX_CHARS
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from moderation.errors import ProviderUnavailable
+from moderation.providers.adapters.model_server import ModelServerAdapter, adapter, messages
 from moderation.providers.base import Account, TextPart
-from moderation.providers.model_server import ModelServerAdapter, adapter, messages
 from moderation.vocabulary import Part
 
 

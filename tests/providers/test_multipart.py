@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from moderation.errors import ProviderRejected
-from moderation.providers._multipart import build_form, file_type, files_to_send, read_file
 from moderation.providers.base import ImagePart
+from moderation.providers.shared.multipart import build_form, file_type, files_to_send, read_file
 from moderation.sandbox.forms import read_form
 from moderation.sandbox.protocol import Request
 from moderation.vocabulary import Part

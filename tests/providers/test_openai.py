@@ -20,9 +20,9 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
-from moderation.providers import openai
+from moderation.providers.adapters import openai
+from moderation.providers.adapters.openai import OpenAIAdapter
 from moderation.providers.base import Account, Answer, AnyPart, ImagePart, TextPart, VideoPart
-from moderation.providers.openai import OpenAIAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome, Part
 from tests.providers.accounts import FAULTS, account_at

@@ -18,8 +18,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.perspective import MAX_BYTES, PerspectiveAdapter
 from moderation.providers.base import Answer, ImagePart, Span, TextPart
-from moderation.providers.perspective import MAX_BYTES, PerspectiveAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome
 from tests.providers.accounts import FAULTS, account_at

@@ -22,9 +22,9 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
-from moderation.providers._aws import error_code, raise_for_answer
+from moderation.providers.adapters.rekognition import RekognitionAdapter
 from moderation.providers.base import Answer, AnyPart, ImagePart, TextPart, VideoPart
-from moderation.providers.rekognition import RekognitionAdapter
+from moderation.providers.shared.aws import error_code, raise_for_answer
 from moderation.sandbox.aws_signature import EXPIRED_TOKEN
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome

@@ -25,12 +25,12 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
-from moderation.providers.base import Answer, Callback, Job, Notice, TextPart, VideoPart
-from moderation.providers.rekognition_video import (
+from moderation.providers.adapters.rekognition_video import (
     MAX_FINDINGS,
     MAX_PAGES,
     RekognitionVideoAdapter,
 )
+from moderation.providers.base import Answer, Callback, Job, Notice, TextPart, VideoPart
 from moderation.sandbox.rekognition import RekognitionService
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome, Part

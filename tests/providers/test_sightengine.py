@@ -24,6 +24,11 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.sightengine import (
+    MAX_BYTES,
+    SIGNATURE_SECONDS,
+    SightengineAdapter,
+)
 from moderation.providers.base import (
     Answer,
     AudioPart,
@@ -33,7 +38,6 @@ from moderation.providers.base import (
     TextPart,
     VideoPart,
 )
-from moderation.providers.sightengine import MAX_BYTES, SIGNATURE_SECONDS, SightengineAdapter
 from moderation.sandbox.forms import read_form
 from moderation.sandbox.server import Sandbox
 from moderation.sandbox.sightengine import SIGNING_SECRET

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from moderation.errors import CallbackRefused
-from moderation.providers._sns import Topic
+from moderation.providers.shared.sns import Topic
 from moderation.sandbox.sns import Signer
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)

@@ -14,9 +14,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from moderation.errors import ProviderRejected
-from moderation.providers import tesseract
 from moderation.providers.base import ImagePart, TextPart
-from moderation.providers.tesseract import TesseractProvider
+from moderation.providers.own import tesseract
+from moderation.providers.own.tesseract import TesseractProvider
 from moderation.vocabulary import Outcome, Part
 from tests.providers.pictures import drawn, write_picture
 from tests.unit.media_files import photo

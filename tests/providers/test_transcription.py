@@ -17,8 +17,8 @@ from moderation.errors import (
     ProviderUnavailable,
 )
 from moderation.outbound import Reply
+from moderation.providers.adapters.transcription import TranscriptionAdapter
 from moderation.providers.base import Answer, AudioPart, TextPart
-from moderation.providers.transcription import TranscriptionAdapter
 from moderation.sandbox.server import Sandbox
 from moderation.vocabulary import Category, Outcome
 from tests.providers.accounts import FAULTS, account_at

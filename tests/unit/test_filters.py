@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from moderation.errors import InvalidFields
 from moderation.providers.base import Answer, ImagePart, Span, TextPart
-from moderation.providers.filters import CommunityFilterProvider, Rule, check_rule, rule_set
-from moderation.providers.filters.expressions import (
+from moderation.providers.own.filters import CommunityFilterProvider, Rule, check_rule, rule_set
+from moderation.providers.own.filters.expressions import (
     Unusable,
     check_expression,
     compile_expression,
     seconds_of,
 )
-from moderation.providers.filters.languages import KNOWN, guess_language
+from moderation.providers.own.filters.languages import KNOWN, guess_language
 from moderation.vocabulary import Category, FilterKind, Outcome
 from tests.unit.clean_sentences import CLEAN
 

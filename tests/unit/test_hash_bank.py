@@ -4,14 +4,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
-from moderation.media.decode import prepare_image
+from moderation.media.decode import prepare_image, prepare_media
 from moderation.media.pdq import pdq_hash
-from moderation.providers.base import Answer, ImagePart, TextPart
-from moderation.providers.hash_bank import Banked, HashBankProvider
+from moderation.providers.base import Answer, ImagePart, TextPart, VideoPart
+from moderation.providers.own.hash_bank import Banked, HashBankProvider
 from moderation.vocabulary import Category, Outcome, Part
 from tests.unit.media_files import animation, encoded, photo
+from tests.unit.stream_files import film
 
 KNOWN = pdq_hash(photo(1))[0]
 
@@ -24,7 +27,7 @@ def still(perceptual_hash: str, scope: str = "") -> ImagePart:
     return ImagePart("a", Path("never-read.jpg"), perceptual_hash=perceptual_hash, scope=scope)
 
 
-def ask(part: ImagePart | TextPart, *bank: Banked) -> Answer:
+def ask(part: ImagePart | TextPart | VideoPart, *bank: Banked) -> Answer:
     (answer,) = HashBankProvider(lambda: bank).judge([part])
     return answer
 
@@ -104,6 +107,23 @@ def test_a_known_picture_inside_an_animation_is_found(tmp_path: Path) -> None:
     matches = answer.raw["matches"]
     assert isinstance(matches, list)
     assert [match["frame"] for match in matches] == [2]
+
+
+def test_a_known_picture_inside_a_video_is_found(tmp_path: Path) -> None:
+    def paint(seconds: float) -> npt.NDArray[np.uint8]:
+        return np.asarray(photo(1 if 1 <= seconds < 2 else 2))
+
+    prepared = prepare_media(film(seconds=3, rate=10, paint=paint))
+    paths = []
+    for number, frame in enumerate(prepared.frames):
+        paths.append(tmp_path / f"{number}.jpg")
+        paths[-1].write_bytes(frame)
+    part = VideoPart("v", tmp_path / "video.mp4", frame_paths=tuple(paths))
+    answer = ask(part, Banked(KNOWN, Category.SEXUAL, "case 7"))
+    assert answer.scores == {Category.SEXUAL: 1.0}
+    matches = answer.raw["matches"]
+    assert isinstance(matches, list)
+    assert all(1 <= prepared.frame_seconds[match["frame"]] < 2 for match in matches)
 
 
 def test_a_known_picture_is_found_after_its_upload_was_re_encoded() -> None:

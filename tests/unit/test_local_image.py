@@ -13,9 +13,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from moderation.errors import ProviderUnavailable
-from moderation.providers import local_image
 from moderation.providers.base import ImagePart, TextPart
-from moderation.providers.local_image import LocalImageProvider
+from moderation.providers.own import local_image
+from moderation.providers.own.local_image import LocalImageProvider
 from moderation.vocabulary import Category, Outcome, Part
 from tests.unit.media_files import photo
 
@@ -265,7 +265,7 @@ def test_the_package_around_the_model_is_never_imported(tmp_path: Path) -> None:
     path = saved(tmp_path, photo())
     code = (
         "import sys; from pathlib import Path;"
-        "from moderation.providers.local_image import LocalImageProvider;"
+        "from moderation.providers.own.local_image import LocalImageProvider;"
         "from moderation.providers.base import ImagePart;"
         "answer, = LocalImageProvider().judge([ImagePart('a', Path(sys.argv[1]))]);"
         "assert answer.outcome == 'judged', answer;"

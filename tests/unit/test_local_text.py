@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from moderation.providers.base import ImagePart, TextPart
-from moderation.providers.local_text import LocalTextProvider
-from moderation.providers.local_text.languages import LanguageGuesser
-from moderation.providers.local_text.ngram import (
+from moderation.providers.own.local_text import LocalTextProvider
+from moderation.providers.own.local_text.languages import LanguageGuesser
+from moderation.providers.own.local_text.ngram import (
     BUCKETS,
     MAX_CATEGORIES,
     NO_FEATURE,
     NgramModel,
     extract,
 )
-from moderation.providers.local_text.patterns import PHRASES, find_phrases
-from moderation.providers.local_text.provider import DATA, MODEL_FILE
-from moderation.providers.local_text.train import TrainingSettings, auroc, platt, train_files
+from moderation.providers.own.local_text.patterns import PHRASES, find_phrases
+from moderation.providers.own.local_text.provider import DATA, MODEL_FILE
+from moderation.providers.own.local_text.train import TrainingSettings, auroc, platt, train_files
 from moderation.vocabulary import Category, Outcome, Part
 
 MIXED = (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from moderation.providers.local_text import LocalTextProvider
+from moderation.providers.own.local_text import LocalTextProvider
 from tests.unit.test_local_text import write_corpus
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moderation.providers.base import TextPart
-from moderation.providers.local_text import LocalTextProvider
+from moderation.providers.own.local_text import LocalTextProvider
 from moderation.text.matcher import WordMatcher
 from moderation.vocabulary import Outcome
 from tests.unit.clean_sentences import CLEAN

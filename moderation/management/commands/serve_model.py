@@ -10,10 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.outbound.channels import is_grpc_installed
-from moderation.providers.local_image import LocalImageProvider
-from moderation.providers.local_text import LocalTextProvider
-from moderation.providers.model_server.messages import is_protobuf_installed
-from moderation.providers.model_server.server import Tls, start_server
+from moderation.providers.adapters.model_server.messages import is_protobuf_installed
+from moderation.providers.adapters.model_server.server import Tls, start_server
+from moderation.providers.own.local_image import LocalImageProvider
+from moderation.providers.own.local_text import LocalTextProvider
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""One file a service, none of which knows another. `catalogue` names them."""

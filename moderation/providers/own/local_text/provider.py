@@ -1,0 +1,292 @@
+"""The text provider that needs no network: an n-gram model, word lists and phrases.
+
+What is judged depends on the language. English: all categories below, by the model and by lists
+and phrases. A language with a word list: `toxic` and `profanity`, by the list. Any other: not
+judged. Listed phrases count in every language. A text without words is clean.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from moderation.providers.base import Answer, AnyPart, Span, TextPart
+from moderation.providers.own.local_text.languages import ENGLISH, Guess, LanguageGuesser
+from moderation.providers.own.local_text.lexicon import (
+    Entry,
+    Lexicon,
+    counting_anywhere,
+    counting_in,
+    repaired,
+)
+from moderation.providers.own.local_text.ngram import FloatArray, NgramModel, without_addresses
+from moderation.providers.own.local_text.patterns import find_phrases
+from moderation.text.matcher import Match
+from moderation.text.normalise import View, canonical
+from moderation.vocabulary import Category, Outcome, Part
+
+DATA = Path(__file__).parent / "data"
+MODEL_FILE = "ngram.npz"
+LEXICON_FILE = "lexicon.tsv.gz"
+ENGLISH_WORDS_FILE = "english.txt.gz"
+
+Scores = dict[Category, float]
+
+# About as long as the texts that the model learned from. A longer text is scored piece by piece,
+# so that a threat at its end counts as much as one alone.
+_WINDOW_CHARS = 500
+# Neighbouring pieces share so much that no phrase falls between them.
+_OVERLAP_CHARS = 60
+# Pieces grow beyond this number: 100,000 characters stay far below 200 ms.
+_MAX_WINDOWS = 400
+_MAX_SPANS = 40
+# From here on a score may lead to an action, so people want to see what drove it.
+_EXPLAINED_FROM = 0.5
+_MAX_WORDS_EXPLAINING = 3
+
+# What was learned under these names is "toxic, with a violent verb" and "toxic, said to someone".
+# Without the first half of it `kill the process` would be violent, so a score needs toxicity:
+# beside a toxic score below 1 / 1.5 it shrinks.
+_TOXIC_BY_LABEL = (Category.VIOLENCE, Category.HARASSMENT)
+_NARROWED_BY = 1.5
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"\s")
+_WORD = re.compile(r"\S+")
+_SECOND_PERSON = re.compile(r"\b(?:you|u|ur|your|yours|y'?all|yourself)\b")
+
+# What lists say of a text with none of their words: little, but not nothing.
+_NO_LISTED_WORD = {Category.PROFANITY: 0.02, Category.TOXIC: 0.05}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """All that is known of one text on the way to its answer."""
+
+    raw: str
+    view: View
+    guess: Guess
+    words: list[Match[Entry]]
+    windows: list[tuple[int, int]] = field(default_factory=list)
+    scores: Scores = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
+
+    def raise_to(self, scores: Scores, start: int, end: int) -> None:
+        """Take over the scores that are higher, and remember the raw place they come from."""
+        for category, score in scores.items():
+            self.scores[category] = max(score, self.scores.get(category, 0.0))
+        if scores:
+            self.spans.append(Span(start, end, max(scores, key=lambda name: scores[name])))
+
+
+class _Knowledge:
+    """The files under `data`, loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = NgramModel.load(folder / MODEL_FILE)
+        self.lexicon = Lexicon.load(folder / LEXICON_FILE)
+        words = gzip.decompress((folder / ENGLISH_WORDS_FILE).read_bytes()).decode()
+        self.guesser = LanguageGuesser(frozenset(words.split()))
+        self.categories = tuple(Category(name) for name in self.model.categories)
+
+
+class LocalTextProvider:
+    """Judges texts in batches, on one core, without any service.
+
+    Scores are probabilities on the assumption of a forum with few violations (the model card,
+    docs/text-model.md, has the shares). The files are loaded at the first call and shared by all
+    threads.
+    """
+
+    name: ClassVar[str] = "local_text"
+    parts: ClassVar[frozenset[Part]] = frozenset({Part.TEXT})
+    is_local: ClassVar[bool] = True
+
+    def __init__(self, folder: Path = DATA) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._knowledge: _Knowledge | None = None
+        self._version = ""
+
+    @property
+    def model_version(self) -> str:
+        """A digest of the model, the lists and the code that reads them."""
+        if not self._version:
+            self._version = f"local-text-{_digest(self._folder)}"
+        return self._version
+
+    def is_available(self) -> bool:
+        files = (MODEL_FILE, LEXICON_FILE, ENGLISH_WORDS_FILE)
+        return all((self._folder / name).is_file() for name in files)
+
+    def judge(self, parts: Sequence[AnyPart]) -> list[Answer]:
+        """Return one answer a part, in order; parts other than text are not judged."""
+        knowledge = self._loaded()
+        readings = [
+            _read(part, knowledge) if isinstance(part, TextPart) else None for part in parts
+        ]
+        _add_model_scores([reading for reading in readings if reading is not None], knowledge)
+        return [self._answer(reading, knowledge) for reading in readings]
+
+    def _loaded(self) -> _Knowledge:
+        with self._lock:
+            if self._knowledge is None:
+                self._knowledge = _Knowledge(self._folder)
+            return self._knowledge
+
+    def _answer(self, reading: _Reading | None, knowledge: _Knowledge) -> Answer:
+        if reading is None:
+            return Answer(Outcome.NOT_JUDGED, model_version=self.model_version)
+        _add_lists(reading, knowledge)
+        raw = {
+            "language": reading.guess.language,
+            "language_is_sure": reading.guess.is_sure,
+            "basis": _basis(reading, knowledge),
+            "terms": sorted({match.term for match in reading.words})[:_MAX_SPANS],
+        }
+        if not reading.scores:
+            return Answer(Outcome.NOT_JUDGED, raw=raw, model_version=self.model_version)
+        return Answer(
+            Outcome.JUDGED,
+            scores={name: round(score, 4) for name, score in reading.scores.items()},
+            spans=_unique(reading.spans)[:_MAX_SPANS],
+            raw=raw,
+            model_version=self.model_version,
+        )
+
+
+def _read(part: TextPart, knowledge: _Knowledge) -> _Reading:
+    text = part.text if part.text.isascii() else _SURROGATE.sub("\ufffd", part.text)
+    found = knowledge.lexicon.find(text)
+    view = repaired(canonical(text), found)
+    guess = knowledge.guesser.guess(without_addresses(view.text), part.language)
+    words = counting_in(guess.language, found, text)
+    if guess.language == ENGLISH and not guess.is_sure:
+        words += counting_anywhere(found, knowledge.guesser.is_english_word)
+    return _Reading(text, view, guess, words)
+
+
+def _basis(reading: _Reading, knowledge: _Knowledge) -> str:
+    if not reading.guess.language:
+        return "no words"
+    if reading.guess.language == ENGLISH:
+        return "model, word lists, phrases"
+    if reading.guess.language in knowledge.lexicon.languages:
+        return "word list, phrases"
+    return "phrases"
+
+
+def _windows(text: str) -> list[tuple[int, int]]:
+    """Cut a text at blanks into overlapping pieces that cover all of it."""
+    if len(text) <= _WINDOW_CHARS:
+        return [(0, len(text))]
+    length = max(_WINDOW_CHARS, len(text) // _MAX_WINDOWS)
+    pieces: list[tuple[int, int]] = []
+    start = 0
+    while start < len(text):
+        end = min(start + length, len(text))
+        blank = _SPACE.search(text, end, min(end + _OVERLAP_CHARS, len(text)))
+        if blank:
+            end = blank.start()
+        pieces.append((start, end))
+        if end == len(text):
+            break
+        start = end - _OVERLAP_CHARS
+    return pieces
+
+
+def _add_model_scores(readings: Iterable[_Reading], knowledge: _Knowledge) -> None:
+    """Score the English texts of a batch in one go; each gets the worst of its pieces."""
+    english = [reading for reading in readings if reading.guess.language == ENGLISH]
+    pieces: list[str] = []
+    for reading in english:
+        reading.windows = _windows(reading.view.text)
+        pieces.extend(reading.view.text[start:end] for start, end in reading.windows)
+    scores = knowledge.model.score(pieces)
+    toxic = knowledge.categories.index(Category.TOXIC)
+    narrow = [knowledge.categories.index(category) for category in _TOXIC_BY_LABEL]
+    at = 0
+    for reading in english:
+        mine = scores[at : at + len(reading.windows)]
+        at += len(reading.windows)
+        mine[:, narrow] *= np.minimum(1, _NARROWED_BY * mine[:, [toxic]])
+        reading.scores = dict(zip(knowledge.categories, mine.max(axis=0).tolist(), strict=True))
+        for column, category in enumerate(knowledge.categories):
+            if reading.scores[category] >= _EXPLAINED_FROM:
+                _explain(reading, knowledge, category, mine[:, column])
+
+
+def _explain(
+    reading: _Reading, knowledge: _Knowledge, category: Category, scores: FloatArray
+) -> None:
+    """Add the words that raised a model score most."""
+    start, end = reading.windows[int(scores.argmax())]
+    text = reading.view.text[start:end]
+    shares = knowledge.model.contributions(text, category.value)
+    words = [
+        (float(shares[slice(*word.span())].sum()), word.span()) for word in _WORD.finditer(text)
+    ]
+    words.sort(reverse=True)
+    for share, (first, last) in words[:_MAX_WORDS_EXPLAINING]:
+        if share > 0 and share >= words[0][0] / 2:
+            raw_start, raw_end = reading.view.span(start + first, start + last)
+            reading.spans.append(Span(raw_start, raw_end, category))
+
+
+def _add_lists(reading: _Reading, knowledge: _Knowledge) -> None:
+    """Add what lists and phrases say, then what follows from the other scores."""
+    language = reading.guess.language
+    if not language:
+        reading.scores = dict.fromkeys((*knowledge.categories, *_derived_categories()), 0.0)
+        return
+    if language == ENGLISH:
+        reading.scores[Category.PROFANITY] = _NO_LISTED_WORD[Category.PROFANITY]
+    elif language in knowledge.lexicon.languages:
+        reading.scores.update(_NO_LISTED_WORD)
+    for match in reading.words:
+        reading.raise_to(match.payload.scores, match.start, match.end)
+    for start, end, scores in find_phrases(reading.view.text):
+        reading.raise_to(scores, *reading.view.span(start, end))
+    if language == ENGLISH:
+        _derive(reading)
+
+
+def _derived_categories() -> tuple[Category, ...]:
+    return (Category.THREAT, Category.SEVERE_TOXIC, Category.PROFANITY)
+
+
+def _derive(reading: _Reading) -> None:
+    """Add the categories that have no training data of their own.
+
+    A threat is violence said to someone; toxic text is severe if it is also hateful, threatening
+    or violent.
+    """
+    scores = reading.scores
+    aimed = 1.0 if _SECOND_PERSON.search(reading.view.text) else 0.5
+    threat = max(scores.get(Category.THREAT, 0.0), scores[Category.VIOLENCE] * aimed)
+    worst = max(threat, scores[Category.VIOLENCE], scores[Category.HATE])
+    scores[Category.THREAT] = threat
+    scores[Category.SEVERE_TOXIC] = scores[Category.TOXIC] * worst
+
+
+def _unique(spans: Iterable[Span]) -> list[Span]:
+    return sorted(set(spans), key=lambda span: (span.start, span.end, span.category))
+
+
+def _digest(folder: Path) -> str:
+    """Return a digest of everything that can change a score: data files and our own code."""
+    code = [*Path(__file__).parent.glob("*.py"), *(Path(__file__).parents[2] / "text").glob("*.py")]
+    data = [folder / name for name in (MODEL_FILE, LEXICON_FILE, ENGLISH_WORDS_FILE)]
+    digest = hashlib.sha256()
+    for path in sorted(code) + data:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""What several adapters need: HTTP, signatures, forms, pictures, scores."""

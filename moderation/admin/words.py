@@ -41,6 +41,11 @@ _STEPS: Final = {
     "words.changed": "changed the word list",
     "words.removed": "removed a word",
     "bank.changed": "changed the bank of known images",
+    "filter.added": "added a filter",
+    "filter.changed": "changed a filter",
+    "filter.removed": "removed a filter",
+    "experiment.started": "started an experiment",
+    "experiment.ended": "ended an experiment",
     "key.issued": "issued an API key",
     "key.rotated": "replaced an API key",
     "key.revoked": "revoked an API key",
@@ -72,6 +77,11 @@ def action_label(action: str | None) -> str:
     return str(Action(action).label) if action in Action.values else (action or "")
 
 
+def policy_does(action: str | None) -> str:
+    """Say what a policy does that asks for an action; None asks for nothing."""
+    return _POLICY_DOES[Action(action)] if action in Action.values else "does nothing"
+
+
 def part_label(key: str | None) -> str:
     """Name a part of a post as people do: the text, or an attachment."""
     if key is None:
@@ -99,6 +109,15 @@ def why_verdict(verdict: VerdictRecord) -> str:
     if verdict.rule == NOT_JUDGED:
         return f"Nobody could judge {_listed(part_label(key) for key in verdict.not_judged)}."
     return _because(verdict.rule, verdict.category, verdict.score, verdict.threshold)
+
+
+def why_rule(rule: str, category: str | None = None, score: float | None = None) -> str:
+    """Say what led a policy to its conclusion, as far as that is kept of one on trial."""
+    if rule == NOT_JUDGED:
+        return "A part of it was not judged."
+    if category is None and rule.partition(".")[0] in Category.values:
+        return f"{category_label(rule.partition('.')[0])}."
+    return _because(rule, category, score, None)
 
 
 def _because(rule: str, category: str | None, score: float | None, threshold: float | None) -> str:
@@ -130,6 +149,10 @@ _SHOWN_FACTS: Final = (
     ("attempts", "attempts", str),
     ("number", "revision", str),
     ("term", "word", str),
+    ("pattern", "looks for", lambda pattern: str(pattern)[:80]),
+    ("active", "in use", lambda active: "yes" if active else "no"),
+    ("mode", "mode", str),
+    ("share", "share", lambda share: f"{share:.1%}"),
     ("key_id", "key", str),
     ("of_revision", "of revision", str),
 )

@@ -3,6 +3,8 @@
 reviews, queue, desk     what waits for a person, and the desk where one item is decided
 posts                    posts with their timeline, reversals, authors
 rules                    communities, policies, words, banked images
+filters                  moderators' own rules, pasted lists, a text to try them on
+experiments              a candidate policy beside the one in force, and what was found
 access                   API keys, people
 providers                services that judge for us: set up, tried, watched
 operations               long work that a lead starts and watches
@@ -13,6 +15,6 @@ timeline, evidence,        history, scores,
 reasons, surroundings      sentences to pick from, menu
 """
 
-from moderation.admin import access, posts, records, reviews, rules
+from moderation.admin import access, experiments, filters, posts, records, reviews, rules
 
-__all__ = ["access", "posts", "records", "reviews", "rules"]
+__all__ = ["access", "experiments", "filters", "posts", "records", "reviews", "rules"]

@@ -36,6 +36,12 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "moderation.view_communityword",
             ),
             (
+                "Filters",
+                "filter_alt",
+                "moderation_filterrule_changelist",
+                "moderation.view_filterrule",
+            ),
+            (
                 "Banked images",
                 "image_not_supported",
                 "moderation_bankedhash_changelist",
@@ -46,6 +52,12 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "dns",
                 "moderation_providers",
                 "moderation.view_provideraccount",
+            ),
+            (
+                "Experiments",
+                "science",
+                "moderation_experiment_changelist",
+                "moderation.view_experiment",
             ),
             (
                 "Communities",

@@ -65,8 +65,7 @@ _KIND_HELP = (
     ),
     (
         FilterKind.LANGUAGE,
-        "Codes of the languages that posts may be in, with commas. Texts that are too short to"
-        " tell are not found.",
+        "Codes of the languages that posts may be in, with commas. A short text is in any of them.",
         "en, de",
     ),
     (

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from moderation.sandbox.clamd import running_clamd
 from moderation.sandbox.control import describe_services
 from moderation.sandbox.server import DEFAULT_PORT, Sandbox
 
@@ -18,6 +19,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+        parser.add_argument(
+            "--clamd-port", type=int, default=0, help="where ClamAV listens; any port by default"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -27,7 +31,9 @@ class Command(BaseCommand):
         for prefix, url in describe_services(sandbox).items():
             self.stdout.write(f"{prefix:16} {url}")
         self.stdout.write(f"Scripts and records: {sandbox.base_url}/_control. Ctrl-C ends it.")
-        self.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            sandbox.run()
+        with running_clamd(options["clamd_port"]) as clamd:
+            self.stdout.write(f"{'clamd':16} {clamd.address}")
+            self.stdout.flush()
+            with contextlib.suppress(KeyboardInterrupt):
+                sandbox.run()
         sandbox.close()

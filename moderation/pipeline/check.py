@@ -15,15 +15,21 @@ from tempfile import TemporaryDirectory
 from moderation import queries
 from moderation.asking import Answered, Question, ask, parts_to_judge
 from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
-from moderation.media.decode import PreparedMedia, prepare_image
+from moderation.media.decode import EXTENSIONS, PreparedMedia, prepare_media
 from moderation.models import Community
 from moderation.models.posts import TEXT_KEY, visible_text
-from moderation.pipeline.media import FETCH_TIMEOUT_SECONDS, NewMedia, fetch_attachment
+from moderation.pipeline.media import (
+    FETCH_TIMEOUT_SECONDS,
+    Laid,
+    NewMedia,
+    fetch_attachment,
+    parts_of,
+)
 from moderation.policy.route import Circumstances
 from moderation.policy.verdict import PartRef, Verdict, reach_verdict
-from moderation.providers.base import AnyPart, ImagePart, TextPart
+from moderation.providers.base import AnyPart, TextPart
 from moderation.text.community_words import find_words
-from moderation.vocabulary import Action, Category, MediaKind, Outcome, Part, WordAction
+from moderation.vocabulary import Action, Category, Outcome, Part, WordAction
 
 # The rule of a draft that submit would refuse for a word of its community.
 BLOCKED_WORD = "word.block"
@@ -120,10 +126,10 @@ def _by_subject(answers: Iterable[Answered]) -> dict[int, list[Answered]]:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """An attachment: what providers can see of it, None when it could not be used."""
+    """An attachment: what providers can see and hear of it, nothing when it could not be used."""
 
     ref: PartRef
-    part: ImagePart | None
+    parts: tuple[AnyPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +159,22 @@ class _Case:
     def parts(self) -> list[PartRef]:
         """Everything that the verdict must rest on, whether or not a provider can see it."""
         text = [PartRef(TEXT_KEY, Part.TEXT)] if self.text else []
-        return [*text, *(picture.ref for picture in self.pictures)]
+        # What is heard in a video counts where a policy has it listened to at all.
+        listens = bool(queries.policy_of(self.rules.policy_id).route.get(Part.AUDIO))
+        heard = [
+            PartRef(part.key, part.kind)
+            for picture in self.pictures
+            for part in picture.parts[1:]
+            if listens
+        ]
+        return [*text, *(picture.ref for picture in self.pictures), *heard]
 
     @property
     def around(self) -> Circumstances:
         return Circumstances(language=self.rules.language, has_media=bool(self.pictures))
 
     def questions(self) -> list[AnyPart]:
-        asked: list[AnyPart] = [item.part for item in self.pictures if item.part is not None]
+        asked = [part for item in self.pictures for part in item.parts]
         if self.text:
             scope = str(self.draft.community.pk)
             asked.append(TextPart(TEXT_KEY, self.text, self.rules.language, scope=scope))
@@ -268,28 +282,30 @@ class _Workbench:
         """Lay an attachment down as files at once: a batch of them may not fit into memory."""
         sent = attachment.sent
         try:
-            part = self._lay_down(prepare_image(sent.data or self._fetch(sent.url)), attachment)
+            parts = self._lay_down(prepare_media(sent.data or self._fetch(sent.url)), attachment)
         except (FetchRefused, MediaRefused):
-            announced = Part.GIF if sent.kind is MediaKind.GIF else Part.IMAGE
-            return _Picture(PartRef(attachment.key, announced), None)
-        return _Picture(PartRef(attachment.key, part.kind), part)
+            return _Picture(PartRef(attachment.key, Part(sent.kind.value)))
+        return _Picture(PartRef(attachment.key, parts[0].kind), parts)
 
     def _fetch(self, url: str) -> bytes:
         left = self.fetch_until - time.monotonic()
         return fetch_attachment(url, timeout_seconds=min(left, FETCH_TIMEOUT_SECONDS))
 
-    def _lay_down(self, made: PreparedMedia, attachment: _Attachment) -> ImagePart:
+    def _lay_down(self, made: PreparedMedia, attachment: _Attachment) -> tuple[AnyPart, ...]:
         stem = f"{attachment.number}.{attachment.key}"
-        path = self.folder / f"{stem}.{made.extension}"
-        path.write_bytes(made.content)
-        frames = [self.folder / f"{stem}.{place}.jpg" for place in range(len(made.frames))]
-        for frame, content in zip(frames, made.frames, strict=True):
-            frame.write_bytes(content)
-        return ImagePart(
-            key=attachment.key,
-            path=path,
-            kind=Part.GIF if made.kind is MediaKind.GIF else Part.IMAGE,
-            perceptual_hash=made.perceptual_hash,
-            frame_paths=tuple(frames),
-            scope=attachment.scope,
+        laid = Laid(
+            path=self._written(f"{stem}.{made.extension}", made.content),
+            frames=tuple(
+                self._written(f"{stem}.{place}.jpg", frame)
+                for place, frame in enumerate(made.frames)
+            ),
+            audio=self._written(f"{stem}.sound.{EXTENSIONS[made.audio_type]}", made.audio)
+            if made.audio
+            else None,
         )
+        return parts_of(made, laid, key=attachment.key, scope=attachment.scope)
+
+    def _written(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path

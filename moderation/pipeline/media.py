@@ -1,8 +1,9 @@
 """3a · Attachments: keep what was sent, then make our own copy of it behind the request.
 
-An upload or an address becomes a file that we encoded ourselves, without metadata, together
-with its perceptual hash and the frames that providers look at. Until then nobody is shown
-anything, and what cannot be used is said on the item: it is then a part that nobody judged.
+An upload or an address becomes a file that we encoded or packed ourselves, without metadata,
+together with its perceptual hash and what providers look at: frames, and the sound of a video.
+Until then nobody is shown anything, and what cannot be used is said on the item: it is then a
+part that nobody judged.
 """
 
 from __future__ import annotations
@@ -13,25 +14,34 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from moderation.conf import get_conf
 from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
-from moderation.media.decode import PreparedMedia, prepare_image
-from moderation.media.signature import check_signature
+from moderation.media.decode import EXTENSIONS, PreparedMedia, prepare_media
+from moderation.media.signature import check_signature, sort_of
 from moderation.models import MediaItem, Post
 from moderation.models.posts import media_key
 from moderation.outbound import fetch
-from moderation.providers.base import AnyPart, ImagePart
+from moderation.providers.base import AnyPart, AudioPart, ImagePart, VideoPart
 from moderation.vocabulary import MediaKind, MediaState, Part
 
 logger = logging.getLogger(__name__)
 
 FETCH_TIMEOUT_SECONDS = 8.0
+# Ends the key of what is heard in a video.
+SOUND_SUFFIX = "#audio"
 # A flag of the VP8X header (developers.google.com/speed/webp/docs/riff_container).
 _WEBP_ANIMATION = 0x02
+# A video's sound is a file of its own, told apart by its name.
+_SOUND_TYPES = {
+    f".{extension}": content_type
+    for content_type, extension in EXTENSIONS.items()
+    if content_type.startswith("audio/")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,9 @@ class NewMedia:
     @property
     def kind(self) -> MediaKind:
         """What it announces itself to be; what it is shows when it is decoded."""
+        sort = sort_of(self.data)
+        if sort != "picture":
+            return MediaKind.VIDEO if sort == "video" else MediaKind.AUDIO
         # Its header says so; the frames themselves may stand behind a colour profile of any size.
         flags = self.data[20] if self.data[8:16] == b"WEBPVP8X" and len(self.data) > 20 else 0
         is_animated_webp = bool(flags & _WEBP_ANIMATION)
@@ -86,7 +99,7 @@ def prepare_attachments(posts: Sequence[Post]) -> None:
 
 def _prepare(item: MediaItem) -> None:
     try:
-        prepared = prepare_image(_read(item))
+        prepared = prepare_media(_read(item))
     except (MediaRefused, FetchRefused) as error:
         logger.info("media_refused", extra={"media": str(item.pk), "error": error.code})
         _settle(item, MediaState.REFUSED, refusal=str(error)[:300])
@@ -123,9 +136,15 @@ def _store(item: MediaItem, prepared: PreparedMedia) -> None:
         default_storage.save(f"{folder}/frame-{number}.jpg", ContentFile(frame))
         for number, frame in enumerate(prepared.frames)
     ]
+    if prepared.audio:
+        item.audio.name = default_storage.save(
+            f"{folder}/sound.{EXTENSIONS[prepared.audio_type]}", ContentFile(prepared.audio)
+        )
     item.kind = prepared.kind
     item.content_type = prepared.content_type
-    item.width, item.height = prepared.width, prepared.height
+    item.width, item.height = prepared.width or None, prepared.height or None
+    item.frame_seconds = list(prepared.frame_seconds)
+    item.duration_seconds = prepared.duration_seconds
     item.sha256 = prepared.sha256
     item.perceptual_hash = prepared.perceptual_hash
     _settle(item, MediaState.READY)
@@ -141,19 +160,83 @@ def _settle(item: MediaItem, state: MediaState, *, refusal: str = "") -> None:
 
 def media_parts(item: MediaItem, *, scope: str) -> tuple[AnyPart, ...]:
     """Return an attachment as providers see it: files on this machine's disk."""
-    return (_image_part(item, scope),)
-
-
-def _image_part(item: MediaItem, scope: str) -> ImagePart:
-    return ImagePart(
-        key=media_key(item.pk),
+    laid = Laid(
         path=_path(str(item.file.name)),
-        kind=Part.GIF if item.kind == MediaKind.GIF else Part.IMAGE,
-        perceptual_hash=item.perceptual_hash,
-        frame_paths=tuple(_path(name) for name in item.frames),
-        scope=scope,
+        frames=tuple(_path(name) for name in item.frames),
+        audio=_path(str(item.audio.name)) if item.audio else None,
     )
+    return parts_of(item, laid, key=media_key(item.pk), scope=scope)
 
 
 def _path(name: str) -> Path:
     return Path(default_storage.path(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Where an attachment's files lie."""
+
+    path: Path
+    frames: tuple[Path, ...] = ()
+    audio: Path | None = None
+
+
+class Described(Protocol):
+    """What is known of an attachment beside its files."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def content_type(self) -> str: ...
+    @property
+    def perceptual_hash(self) -> str: ...
+    @property
+    def frame_seconds(self) -> Sequence[float]: ...
+    @property
+    def duration_seconds(self) -> float | None: ...
+
+
+def parts_of(about: Described, laid: Laid, *, key: str, scope: str) -> tuple[AnyPart, ...]:
+    """Return an attachment's parts: one, and for a video with sound another of what is heard."""
+    if about.kind == MediaKind.AUDIO:
+        return (_sound_part(about, laid.path, about.content_type, key, scope),)
+    if about.kind != MediaKind.VIDEO:
+        return (_image_part(about, laid, key, scope),)
+    shown = _video_part(about, laid, key, scope)
+    if laid.audio is None:
+        return (shown,)
+    content_type = _SOUND_TYPES[laid.audio.suffix]
+    return (shown, _sound_part(about, laid.audio, content_type, key + SOUND_SUFFIX, scope))
+
+
+def _image_part(about: Described, laid: Laid, key: str, scope: str) -> ImagePart:
+    return ImagePart(
+        key=key,
+        path=laid.path,
+        kind=Part.GIF if about.kind == MediaKind.GIF else Part.IMAGE,
+        scope=scope,
+        perceptual_hash=about.perceptual_hash,
+        frame_paths=laid.frames,
+    )
+
+
+def _video_part(about: Described, laid: Laid, key: str, scope: str) -> VideoPart:
+    return VideoPart(
+        key=key,
+        path=laid.path,
+        scope=scope,
+        content_type=about.content_type,
+        duration_seconds=about.duration_seconds or 0.0,
+        frame_paths=laid.frames,
+        frame_seconds=tuple(about.frame_seconds),
+    )
+
+
+def _sound_part(about: Described, path: Path, content_type: str, key: str, scope: str) -> AudioPart:
+    return AudioPart(
+        key=key,
+        path=path,
+        scope=scope,
+        content_type=content_type,
+        duration_seconds=about.duration_seconds or 0.0,
+    )

@@ -69,11 +69,11 @@ def shows_before_verdict(
 
 
 def _modes_of(community: Community, item: MediaItem) -> set[str]:
-    """An address may turn out to be a still or an animated image: the stricter mode counts."""
-    if item.kind == MediaKind.VIDEO:
-        return {community.video_mode}
+    """An address may turn out to be anything: the strictest mode counts."""
     if item.source_url:
-        return {community.image_mode, community.gif_mode}
+        return {community.image_mode, community.gif_mode, community.video_mode}
+    if item.kind in (MediaKind.VIDEO, MediaKind.AUDIO):
+        return {community.video_mode}
     return {community.gif_mode if item.kind == MediaKind.GIF else community.image_mode}
 
 

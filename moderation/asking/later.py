@@ -14,6 +14,7 @@ from moderation.coordination.breaker import BreakerState
 from moderation.errors import CallbackRefused, ProviderError, ProviderRejected
 from moderation.providers import registry
 from moderation.providers.base import Answer, Callback, LaterProvider, Notice
+from moderation.providers.registry import Service
 from moderation.vocabulary import Outcome, Part
 
 logger = logging.getLogger(__name__)
@@ -24,17 +25,17 @@ def poll_services(asked: Sequence[tuple[str, str, Part]]) -> list[Answer | None]
 
     A service that refuses the job itself has failed.
     """
-    answers = list(threads().map(lambda one: _poll(*one), asked))
+    # Found here: who is set up stands in the database, which threads do not touch.
+    services = {name: registry.find_service(name) for name, _, _ in asked}
+    answers = list(threads().map(lambda one: _poll(services[one[0]], *one), asked))
     spending.flush()
     return answers
 
 
-def _poll(name: str, job_id: str, kind: Part) -> Answer | None:
-    try:
-        service = registry.get_service(name)
-        provider = _later_service(name)
-    except (ProviderError, CallbackRefused):
+def _poll(service: Service | None, name: str, job_id: str, kind: Part) -> Answer | None:
+    if service is None or not service.provider.facts.answers_later:
         return Answer(Outcome.FAILED, error="not_set_up")
+    provider = cast(LaterProvider, service.provider)
     gate = Gate(service)
     if not gate.admit():
         return None

@@ -204,16 +204,14 @@ def _cause_by_machine(seen: Seen, verdict: VerdictRecord) -> _Cause:
             decided_by="A rule of this community",
         )
     if verdict.category is None:
-        return _Cause(_not_judged(verdict), decided_by="A rule of this community")
+        return _Cause(_not_judged(seen, verdict), decided_by="A rule of this community")
     if verdict.provider == "hash_bank":
         return _Cause(
             "One of its pictures matches one that this community has banned.",
             decided_by="A rule of this community",
         )
     part = verdict.part_key or ""
-    subject = "A picture" if part.startswith("media:") else ""
-    if part == NAME_KEY:
-        subject = "Your display name"
+    subject = "Your display name" if part == NAME_KEY else _attachment(seen, part)
     return _Cause(
         _reads_like(verdict.category, subject),
         words=_matched_words(seen, verdict),
@@ -226,10 +224,19 @@ def _reads_like(category: str, subject: str = "") -> str:
     return f"{subject} looks like {said}." if subject else f"It reads like {said}."
 
 
-def _not_judged(verdict: VerdictRecord) -> str:
-    if any(str(part).startswith("media:") for part in verdict.not_judged):
-        return "A picture could not be checked automatically, so a person looks at it."
-    return "It could not be checked automatically, so a person looks at it."
+def _not_judged(seen: Seen, verdict: VerdictRecord) -> str:
+    named = (_attachment(seen, str(part)) for part in verdict.not_judged)
+    subject = next(filter(None, named), "It")
+    return f"{subject} could not be checked automatically, so a person looks at it."
+
+
+def _attachment(seen: Seen, part: str) -> str:
+    """Return what an attachment is called by its part's key, "" for a key of another part."""
+    if not part.startswith("media:"):
+        return ""
+    # A part may be of an attachment only: its text, or the sound of a video.
+    kind = next((item.kind for item in seen.pictures if str(item.pk) in part), "")
+    return {"video": "A video", "audio": "A sound"}.get(kind, "A picture")
 
 
 def _matched_words(seen: Seen, verdict: VerdictRecord) -> tuple[str, ...]:

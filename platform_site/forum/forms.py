@@ -25,11 +25,18 @@ from moderation.pipeline.media import NewMedia
 PICTURES = 4
 # Bounds what a request may hold in memory; the pipeline knows the limit and names it.
 MOST_BYTES_READ = 32 * 1024 * 1024
-ACCEPTED_PICTURES = "image/jpeg,image/png,image/webp,image/gif"
+# Endings beside types: not every browser knows what a telephone calls its videos.
+ACCEPTED = (
+    "image/jpeg,image/png,image/webp,image/gif,video/mp4,video/quicktime,video/webm,audio/mpeg,"
+    "audio/mp4,audio/aac,audio/ogg,audio/webm,audio/wav,audio/flac,.m4a,.mov,.opus,.flac"
+)
 
 
 class PostForm(forms.Form):
-    """A text with up to four pictures. `token` makes pressing "Post" twice post once."""
+    """A text with up to four files, which pages call pictures whatever they are.
+
+    `token` makes pressing "Post" twice post once.
+    """
 
     body = forms.CharField(
         label="Text",
@@ -44,10 +51,10 @@ class PostForm(forms.Form):
         super().__init__(*args, **kwargs)
         for number in range(PICTURES):
             self.fields[f"picture_{number}"] = forms.FileField(
-                label=f"Picture {number + 1}",
+                label=f"File {number + 1}",
                 required=False,
                 allow_empty_file=True,  # the pipeline says what is wrong with it
-                widget=forms.FileInput(attrs={"accept": ACCEPTED_PICTURES}),
+                widget=forms.FileInput(attrs={"accept": ACCEPTED}),
             )
             self.fields[f"description_{number}"] = forms.CharField(
                 label="Description for those who cannot see it",

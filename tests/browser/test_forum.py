@@ -118,11 +118,11 @@ def test_a_picture_appears_when_it_has_been_prepared(
     page = person("bo")
     compose(page, title="A drawing", body="Lines, lots of them.", board="town-square")
     page.get_by_text("Add pictures").click()
-    page.get_by_label("Picture 1").set_input_files(
+    page.get_by_label("File 1").set_input_files(
         {"name": "lines.png", "mimeType": "image/png", "buffer": drawing()}
     )
     expect(page.locator(".picture-row__preview").first).to_be_visible()
-    expect(page.get_by_label("Picture 2")).to_be_visible()
+    expect(page.get_by_label("File 2")).to_be_visible()
     page.get_by_label("Description for those who cannot see it").first.fill("Crossing lines")
     photograph(page, "compose-with-picture")
     page.get_by_role("button", name="Post topic").click()

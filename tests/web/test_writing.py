@@ -116,7 +116,7 @@ def test_what_cannot_be_used_as_a_picture_is_refused_at_the_form(of, bo, upload)
     answer = of(bo).compose(body="Look!", picture_0=upload)
     page = answer.content.decode()
     assert answer.status_code == 422
-    assert "Choose your pictures again." in page
+    assert "Choose your files again." in page
     assert "Look!" in page
     assert not Post.objects.exists()
 

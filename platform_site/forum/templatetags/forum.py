@@ -46,6 +46,12 @@ def _said(moment: datetime, seconds: int) -> str:
 
 
 @register.filter
+def called(kind: str) -> str:
+    """Return what people call an attachment of a kind."""
+    return {"video": "video", "audio": "sound"}.get(kind, "picture")
+
+
+@register.filter
 def initial(name: str) -> str:
     return next((char for char in name if char.isalnum()), "?").upper()
 

@@ -205,8 +205,9 @@
       input(row).addEventListener("change", () => {
         if (preview.src) URL.revokeObjectURL(preview.src);
         const [file] = input(row).files;
-        preview.hidden = !file;
-        if (file) preview.src = URL.createObjectURL(file);
+        const seen = file && file.type.startsWith("image/");
+        preview.hidden = !seen;
+        if (seen) preview.src = URL.createObjectURL(file);
         else preview.removeAttribute("src");
         show();
       });

@@ -99,6 +99,7 @@ def _attachment(item: MediaItem) -> dict[str, Any]:
         "content_type": item.content_type,
         "width": item.width,
         "height": item.height,
+        "duration_seconds": item.duration_seconds,
     }
 
 

@@ -32,7 +32,8 @@ LONGEST_DEADLINE_MS = 10_000
 DEFAULT_DEADLINE_MS = 2_000
 # Decoding takes tens of milliseconds each, while the caller waits.
 MAX_MEDIA_PER_CHECK = 100
-_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII)
+# A recorder adds which codecs it used.
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;codecs=[\w.,+-]+)?;base64,", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def _read_data(fields: Fields) -> bytes:
     except binascii.Error:
         data = b""
     if not data:
-        fields.note("data", "is a file as `data:image/…;base64,…`")
+        fields.note("data", "is a file as `data:image/png;base64,…`")
     return data
 
 

@@ -264,6 +264,9 @@ class AttachmentOut(serializers.Serializer[Any]):
     content_type = serializers.CharField(allow_blank=True)
     width = serializers.IntegerField(allow_null=True)
     height = serializers.IntegerField(allow_null=True)
+    duration_seconds = serializers.FloatField(
+        allow_null=True, help_text="How long a video or a sound lasts."
+    )
 
 
 class PostOut(StatusOut):

@@ -10,7 +10,7 @@ from moderation import queries
 from moderation.admin import words
 from moderation.models import MediaItem, Post, ProviderResult, VerdictRecord
 from moderation.models.posts import media_key
-from moderation.vocabulary import MediaState, Outcome
+from moderation.vocabulary import MediaKind, MediaState, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An attachment as the page shows it; `id` is None when there is nothing to show."""
+    """An attachment as the page shows it; `id` is None when there is nothing to show.
+
+    `element` is the page's word for what shows it.
+    """
 
     id: UUID | None
     alt_text: str
     kind: str
+    element: str
     trouble: str
 
 
@@ -90,5 +94,8 @@ def _attachment(item: MediaItem, unjudged: set[str]) -> Attachment:
         id=item.pk if item.state == MediaState.READY else None,
         alt_text=item.alt_text,
         kind=item.get_kind_display(),
+        element={MediaKind.VIDEO.value: "video", MediaKind.AUDIO.value: "audio"}.get(
+            item.kind, "img"
+        ),
         trouble=trouble,
     )

@@ -22,7 +22,7 @@ from moderation.policy.document import DEFAULT_DOCUMENT, Policy, parse_policy
 from moderation.policy.route import is_in_share
 from moderation.queries.clock import database_now
 from moderation.text.matcher import WordMatcher
-from moderation.vocabulary import ExperimentMode, SubmissionState, WordAction
+from moderation.vocabulary import ExperimentMode, Lane, SubmissionState, WordAction
 
 _load: ShortMemory[float] = ShortMemory()
 _words: ShortMemory[WordMatcher[WordAction] | None] = ShortMemory(seconds=3600)
@@ -113,11 +113,18 @@ def community_matcher(community: Community) -> WordMatcher[WordAction] | None:
 
 
 def oldest_due_seconds() -> float:
-    """Return the age of the oldest submission that waits for its verdict, 0.0 when none does."""
+    """Return the age of the oldest submission that waits for its verdict, 0.0 when none does.
+
+    Of live traffic: posts that are looked at again wait behind it, and hold nobody up.
+    """
 
     def read() -> float:
         # What waits for a slow service says nothing of how well we keep up.
-        due = Submission.objects.filter(state=SubmissionState.DUE).exclude(last_error=PARKED)
+        due = (
+            Submission.objects.filter(state=SubmissionState.DUE)
+            .exclude(lane=Lane.RESCAN)
+            .exclude(last_error=PARKED)
+        )
         oldest = due.aggregate(at=Min("created_at"))["at"]
         return (database_now() - oldest).total_seconds() if oldest else 0.0
 

@@ -7,7 +7,7 @@ from typing import Any
 from celery import Task, shared_task
 
 from moderation.delivery import doorbell
-from moderation.operations import export, ledger, rescan
+from moderation.operations import export, ledger, progress, rescan, schedule
 from moderation.operations import tidy as tidying
 from moderation.pipeline import dispatch
 from moderation.vocabulary import Lane
@@ -26,7 +26,25 @@ def tidy(**_: Any) -> None:
     tidying.tidy()
 
 
-# What people start and watch: recorded, bounded by its batches and by a long limit only.
+@shared_task(name="moderation.start_scheduled_rescans")
+def start_scheduled_rescans(**_: Any) -> None:
+    """The scheduler asks for it every hour."""
+    schedule.start_scheduled_rescans()
+
+
+@shared_task(name="moderation.ring_for_silent_operations")
+def ring_for_silent_operations(**_: Any) -> None:
+    """The scheduler asks for it every minute: a rescan outlives the workers it had."""
+    ledger.ring_for_silent_ones()
+
+
+@shared_task(name=ledger.RESCAN_TASK)
+def rescan_community(*, operation: str, turn: int | None = None, **_: Any) -> None:
+    """Look at a community's old posts again, for one turn; the operation keeps its own row."""
+    rescan.run_turn(operation, turn)
+
+
+# What is watched to its end: recorded, bounded by its batches and by a long limit only.
 _WATCHED: dict[str, Any] = {
     "bind": True,
     "ignore_result": False,
@@ -36,20 +54,14 @@ _WATCHED: dict[str, Any] = {
 }
 
 
-@shared_task(name=ledger.RESCAN_TASK, **_WATCHED)
-def rescan_community(self: Task[Any, Any], *, operation: str, **_: Any) -> dict[str, int | bool]:
-    """Look at a community's old posts again."""
-    return rescan.run_rescan(operation, _reporter(self))
-
-
 @shared_task(name=ledger.EXPORT_TASK, **_WATCHED)
 def export_decisions(self: Task[Any, Any], *, operation: str, **_: Any) -> dict[str, int | bool]:
     """Write a community's decisions as CSV."""
     return export.run_export(operation, _reporter(self))
 
 
-def _reporter(task: Task[Any, Any]) -> rescan.Report:
+def _reporter(task: Task[Any, Any]) -> progress.Report:
     def report(done: int, total: int) -> None:
-        task.update_state(state=ledger.PROGRESS, meta={"done": done, "total": total})
+        task.update_state(state=progress.RUNNING, meta={"done": done, "total": total})
 
     return report

@@ -292,6 +292,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": Lane.RESCAN.value},
     },
+    "start_scheduled_rescans": {
+        "task": "moderation.start_scheduled_rescans",
+        "schedule": 3600.0,
+        "options": {"queue": Lane.RESCAN.value, "expires": 3600},
+    },
+    "ring_for_silent_operations": {
+        "task": "moderation.ring_for_silent_operations",
+        "schedule": 60.0,
+        "options": {"queue": Lane.RESCAN.value, "expires": 60},
+    },
 }
 CELERY_TIMEZONE = TIME_ZONE
 

@@ -3,139 +3,137 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from moderation.admin.scoped import own_communities
+from moderation.admin import rescans
+from moderation.admin.rescans import DaysForm, SelectionForm
 from moderation.admin.surroundings import staff
 from moderation.errors import Conflict, ModerationError, NotFound
-from moderation.models import Community
 from moderation.operations import ledger
+from moderation.operations.estimate import Estimate, estimate
 from moderation.operations.export import open_export, start_export
 from moderation.operations.rescan import start_rescan
 
 PERMISSION = "moderation.reverse_enforcement"
-_START: dict[str, Callable[..., str]] = {"rescan": start_rescan, "export": start_export}
-
-
-class StartForm(forms.Form):
-    """What to start, and on what: whole days, the last one included."""
-
-    kind = forms.ChoiceField(
-        choices=[("rescan", "Look at old posts again"), ("export", "Export decisions as CSV")],
-        label="Operation",
-    )
-    community = forms.ModelChoiceField(Community.objects.none(), empty_label=None)
-    first_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
-    last_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
-
-    def __init__(self, data: Any, request: HttpRequest) -> None:
-        today = timezone.now().date()
-        super().__init__(data, initial={"first_day": today - timedelta(days=30), "last_day": today})
-        self.fields["community"].queryset = own_communities(request)  # type: ignore[attr-defined]
-        for field in self.fields.values():
-            field.widget.attrs["class"] = "gh-input"
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        first, last = cleaned.get("first_day"), cleaned.get("last_day")
-        if first and last and first > last:
-            raise forms.ValidationError("The first day must not come after the last.")
-        return cleaned
-
-    def start(self, request: HttpRequest) -> str:
-        asked = self.cleaned_data
-        return _START[asked["kind"]](
-            community=asked["community"],
-            since=datetime.combine(asked["first_day"], time.min, UTC),
-            until=datetime.combine(asked["last_day"], time.min, UTC) + timedelta(days=1),
-            user=staff(request.user),
-        )
 
 
 def urls() -> list[URLPattern]:
     """Return the addresses of the operations' pages, below the admin's own."""
     view = admin.site.admin_view
-    return [
+    pages = [
         path("", view(list_view), name="moderation_operations"),
         path("list/", view(fragment_view), name="moderation_operations_list"),
-        path(
-            "<uuid:operation_id>/cancel/",
-            view(require_POST(cancel_view)),
-            name="moderation_operation_cancel",
-        ),
-        path(
-            "<uuid:operation_id>/again/",
-            view(require_POST(again_view)),
-            name="moderation_operation_again",
-        ),
+        path("rescan/", view(rescan_view), name="moderation_rescan"),
         path("<uuid:operation_id>/file/", view(file_view), name="moderation_operation_file"),
+    ]
+    return pages + [
+        path(
+            f"<uuid:operation_id>/{name}/",
+            view(require_POST(_button(do, said))),
+            name=f"moderation_operation_{name}",
+        )
+        for name, do, said in (
+            ("pause", ledger.pause_operation, "It is paused. What it has sent is still judged."),
+            ("resume", ledger.resume_operation, "It goes on where it stopped."),
+            ("cancel", ledger.cancel_operation, "It stops after its current batch."),
+            ("again", ledger.ring_again, "A worker was asked again."),
+        )
     ]
 
 
 def list_view(request: HttpRequest) -> HttpResponse:
+    """List operations, and start an export."""
     _must_lead(request)
-    form = StartForm(request.POST or None, request)
+    form = DaysForm(request, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            form.start(request)
+            start_export(
+                community=form.cleaned_data["community"],
+                since=form.since,
+                until=form.until,
+                user=staff(request.user),
+            )
         except ModerationError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, "Started. Its progress shows below.")
             return redirect("admin:moderation_operations")
+    return _page(request, "operations.html", title="Operations", form=form, **_listed(request))
+
+
+def rescan_view(request: HttpRequest) -> HttpResponse:
+    """Choose old posts, see what another look at them would take, then start it."""
+    _must_lead(request)
+    asked = request.POST if request.method == "POST" else request.GET
+    form = SelectionForm(request, asked if "first_day" in asked else None)
+    found: Estimate | None = None
+    if form.is_valid() and request.method == "POST":
+        try:
+            start_rescan(selection=form.selection, user=staff(request.user))
+        except ModerationError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "Started. Its progress shows below.")
+            return redirect("admin:moderation_operations")
+    elif form.is_valid():
+        found = estimate(form.selection)
+    return _page(
+        request,
+        "rescan.html",
+        title="Look at old posts again",
+        form=form,
+        judges=rescans.judges(),
+        estimate=_shown(found) if found else None,
+    )
+
+
+def _shown(found: Estimate) -> dict[str, Any]:
+    return {
+        "found": found,
+        "cost": rescans.dollars(found.cost_micros),
+        "duration": rescans.duration(found.seconds),
+        "uses": [(use, rescans.dollars(use.cost_micros)) for use in found.uses if use.is_set_up],
+    }
+
+
+def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
     return TemplateResponse(
         request,
-        "moderation/admin/operations.html",
-        {
-            **admin.site.each_context(request),
-            "title": "Operations",
-            "form": form,
-            **_listed(request),
-        },
+        f"moderation/admin/{template}",
+        {**admin.site.each_context(request), **context},
     )
+
+
+def _button(do: Callable[..., None], said: str) -> Callable[..., HttpResponse]:
+    """Return the view behind a button of one operation."""
+
+    def press(request: HttpRequest, operation_id: object) -> HttpResponse:
+        _must_lead(request)
+        try:
+            do(operation_id=str(operation_id), user=staff(request.user))
+        except NotFound as error:
+            raise Http404 from error
+        except Conflict as error:
+            messages.warning(request, str(error))
+        else:
+            messages.success(request, said)
+        return redirect("admin:moderation_operations")
+
+    return press
 
 
 def fragment_view(request: HttpRequest) -> HttpResponse:
     """Answer with the list alone, which the page reads again while something runs."""
     _must_lead(request)
     return TemplateResponse(request, "moderation/admin/_operations.html", _listed(request))
-
-
-def cancel_view(request: HttpRequest, operation_id: object) -> HttpResponse:
-    _must_lead(request)
-    try:
-        ledger.cancel_operation(operation_id=str(operation_id), user=staff(request.user))
-    except NotFound as error:
-        raise Http404 from error
-    except Conflict as error:
-        messages.warning(request, str(error))
-    else:
-        messages.success(request, "It stops after its current batch.")
-    return redirect("admin:moderation_operations")
-
-
-def again_view(request: HttpRequest, operation_id: object) -> HttpResponse:
-    _must_lead(request)
-    try:
-        ledger.ring_again(operation_id=str(operation_id), user=staff(request.user))
-    except NotFound as error:
-        raise Http404 from error
-    except Conflict as error:
-        messages.warning(request, str(error))
-    else:
-        messages.success(request, "A worker was asked again.")
-    return redirect("admin:moderation_operations")
 
 
 def file_view(request: HttpRequest, operation_id: object) -> FileResponse:
@@ -152,10 +150,14 @@ def file_view(request: HttpRequest, operation_id: object) -> FileResponse:
 def _listed(request: HttpRequest) -> dict[str, Any]:
     operations = ledger.list_operations(staff(request.user))
     return {
-        "operations": operations,
+        "operations": [(item, _about(item)) for item in operations],
         "something_runs": any(not item.is_finished for item in operations),
         "reader_id": request.user.pk,
     }
+
+
+def _about(operation: ledger.Operation) -> list[str]:
+    return rescans.about(operation.facts) if operation.is_rescan else []
 
 
 def _must_lead(request: HttpRequest) -> None:

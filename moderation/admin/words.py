@@ -56,7 +56,10 @@ _STEPS: Final = {
     "breaker.held": "took a service's breaker in hand",
     "breaker.released": "left a service's breaker to the rules",
     "operation.started": "started an operation",
+    "operation.paused": "paused an operation",
+    "operation.resumed": "let an operation go on",
     "operation.cancelled": "stopped an operation",
+    "operation.finished": "finished an operation",
 }
 
 CONSEQUENCE: Final = {

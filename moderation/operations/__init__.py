@@ -1,7 +1,11 @@
 """Long work beside a post's way: most of it a person starts, watches and can cancel.
 
-ledger   starts, lists, cancels; who started what is an audit event, how far it is a task result
-rescan   looks at a community's old posts again
-export   writes a community's decisions as CSV
-tidy     every hour, takes away what nobody asks for any more
+ledger     starts, lists, pauses, cancels; what befell an operation are audit events
+progress   how far each is: a row that its steps and its watchers take turns by
+rescan     looks at a community's old posts again, turn by turn
+valve      keeps a rescan behind live traffic
+estimate   says before what a rescan would take
+schedule   starts the rescans that policies ask for
+export     writes a community's decisions as CSV
+tidy       every hour, takes away what nobody asks for any more
 """

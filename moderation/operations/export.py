@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from moderation.errors import InvalidSubmission, NotFound
 from moderation.models import Community, Decision
 from moderation.operations import ledger
-from moderation.operations.rescan import Report
+from moderation.operations.progress import Report
 
 COLUMNS: Final = (
     "decision",
@@ -73,7 +73,9 @@ def run_export(operation_id: str, report: Report) -> dict[str, int | bool]:
         default_storage.delete(file_name(operation_id))
         with path.open("rb") as written:
             default_storage.save(file_name(operation_id), File(written))
-    return {"done": total, "total": total, "rows": total}
+    outcome: dict[str, int | bool] = {"done": total, "total": total, "rows": total}
+    ledger.finish(operation_id, outcome)
+    return outcome
 
 
 def open_export(*, operation_id: str, user: User) -> File:  # type: ignore[type-arg]

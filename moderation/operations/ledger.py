@@ -1,16 +1,14 @@
-"""Starts, lists and cancels operations.
+"""Starts, lists, pauses and cancels operations.
 
-That someone started or cancelled one is an audit event of the subject `operation`; how far it is
-stands in django-celery-results' row of the same id, written before the message is sent, so that
-an operation whose message was lost is seen and can be rung for again.
+Everything that befalls one is an audit event of the subject `operation`; the last of them says
+how it stands. How far it is, `progress` says.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,46 +16,59 @@ from typing import Any, Final
 from celery import current_app, states
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
+from django.db.models import Max
 from django_celery_results.models import TaskResult
 from kombu.exceptions import OperationalError
 
 from moderation import queries
 from moderation.errors import Conflict, NotAllowed, NotFound
 from moderation.models import AuditEvent, Community
+from moderation.operations import progress
+from moderation.operations.progress import Progress
 from moderation.pipeline.record import record_change
-from moderation.vocabulary import Lane
+from moderation.vocabulary import ActorKind, Lane
 
 logger = logging.getLogger(__name__)
 
 SUBJECT: Final = "operation"
+STARTED: Final = "operation.started"
+PAUSED: Final = "operation.paused"
+RESUMED: Final = "operation.resumed"
+CANCELLED: Final = "operation.cancelled"
+FINISHED: Final = "operation.finished"
+_AT_WORK = (STARTED, RESUMED)
+_ENDED = (CANCELLED, FINISHED)
+
 RESCAN_TASK: Final = "moderation.rescan"
 EXPORT_TASK: Final = "moderation.export_decisions"
 LABELS: Final[dict[str, str]] = {
     RESCAN_TASK: "Look at old posts again",
     EXPORT_TASK: "Export decisions as CSV",
 }
-PROGRESS: Final = "PROGRESS"
-# Work reports far more often than this: silence means that its worker or its message was lost.
-SILENT_SECONDS = 60
+# How many of a community's newest operations are looked through for those that have not ended.
+_MOST_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation as its watchers see it. `done` of `total` steps; `total` is 0 until known."""
+    """One operation as its watchers see it. `last` is the kind of the last thing to befall it.
+
+    `done` of `total` steps; `total` is 0 until known. Nobody in person started what a policy
+    asks for: then `started_by_id` is None.
+    """
 
     id: str
     task: str
     community: Community | None
-    started_by_id: int
+    started_by_id: int | None
     started_at: datetime
     facts: Mapping[str, Any]
+    last: str
     state: str
     done: int = 0
     total: int = 0
     outcome: Mapping[str, Any] = field(default_factory=dict)
     started_by: str = ""
-    cancelled: bool = False
     is_silent: bool = False
 
     @property
@@ -65,8 +76,29 @@ class Operation:
         return LABELS[self.task]
 
     @property
+    def is_rescan(self) -> bool:
+        return self.task == RESCAN_TASK
+
+    @property
     def is_finished(self) -> bool:
-        return self.state in states.READY_STATES or self.cancelled
+        return self.last in _ENDED or self.state in states.READY_STATES
+
+    @property
+    def has_file(self) -> bool:
+        return self.task == EXPORT_TASK and self.last == FINISHED
+
+    @property
+    def is_paused(self) -> bool:
+        return self.last == PAUSED
+
+    @property
+    def can_pause(self) -> bool:
+        return self.is_rescan and not self.is_finished and not self.is_paused
+
+    @property
+    def can_be_rung_for(self) -> bool:
+        """Whether its worker or its message may be lost."""
+        return self.is_silent and not self.is_finished and not self.is_paused
 
     @property
     def days(self) -> str:
@@ -75,79 +107,182 @@ class Operation:
         return f"{since.date()} to {(until - timedelta(microseconds=1)).date()}"
 
     @property
+    def is_scheduled(self) -> bool:
+        return self.started_by_id is None
+
+    @property
+    def waits_for(self) -> str:
+        return "" if self.is_finished or self.is_paused else str(self.outcome.get("waits_for", ""))
+
+    @property
     def percent(self) -> int:
-        if self.state == states.SUCCESS:
+        if self.last == FINISHED or self.state == states.SUCCESS:
             return 100
         return min(99, self.done * 100 // self.total) if self.total else 0
 
     @property
     def state_label(self) -> str:
-        if self.state == states.SUCCESS:
-            return "Stopped" if self.outcome.get("cancelled") else "Done"
+        if self.last == CANCELLED:
+            stops = self.state == progress.RUNNING and not self.is_rescan
+            return "Being stopped" if stops else "Stopped"
+        if self.last == FINISHED or self.state == states.SUCCESS:
+            return "Done"
         if self.state == states.FAILURE:
             return "Failed"
-        if self.cancelled:
-            return "Being stopped" if self.state == PROGRESS else "Stopped"
+        if self.is_paused:
+            return "Paused"
         if self.is_silent:
             return "Silent: its worker may be gone"
         return "Waiting for a worker" if self.state == states.PENDING else "Running"
 
 
+# --- starting -----------------------------------------------------------------------------------
+
+
 def start_operation(
-    *, task: str, community: Community, user: User, facts: Mapping[str, Any]
+    *, task: str, community: Community, user: User | None, facts: Mapping[str, Any]
 ) -> str:
     """Put an operation on the record and ask a worker to do it; return its id.
 
-    `facts` is JSON and becomes the task's parameters. Raises `NotAllowed`. A broker that does
-    not answer is no error: the operation waits until it is rung for again.
+    `facts` is JSON and becomes the task's parameters; without a `user` a policy asks for it.
+    Raises `NotAllowed`, and `Conflict` while the same is at work already. A broker that does not
+    answer is no error: the operation waits until it is rung for again.
     """
-    _must_moderate(user, community.pk)
+    if user is not None and not queries.moderates(user, community.pk):
+        raise NotAllowed()
     operation_id = str(uuid.uuid4())
     with transaction.atomic():
-        _record("operation.started", operation_id, community.pk, user, {"task": task, **facts})
-        TaskResult.objects.store_result(
-            "application/json",
-            "utf-8",
-            operation_id,
-            json.dumps({"done": 0, "total": 0}),
-            states.PENDING,
-            task_name=task,
+        # Whoever presses a button twice waits here for themselves.
+        Community.objects.select_for_update(no_key=True).get(pk=community.pk)
+        _refuse_twin(community, user, {"task": task, **facts})
+        record_change(
+            STARTED,
+            subject=(SUBJECT, operation_id),
+            community_id=community.pk,
+            user=user,
+            facts={"task": task, **facts},
         )
+        progress.begin(operation_id, task)
     _send(task, operation_id)
     return operation_id
+
+
+def _refuse_twin(community: Community, user: User | None, facts: Mapping[str, Any]) -> None:
+    for operation in open_operations(community):
+        if operation.facts == facts or (user is None and operation.is_scheduled):
+            raise Conflict("The same is at work already, or paused.")
+
+
+# --- while it runs ------------------------------------------------------------------------------
+
+
+def pause_operation(*, operation_id: str, user: User) -> None:
+    """Let a rescan rest where it is. Raises `Conflict` for what is not at work."""
+    with transaction.atomic():
+        row, operation = _hold(operation_id, user)
+        if not operation.can_pause:
+            raise Conflict("This operation is not at work, or cannot be paused.")
+        _turn(operation, PAUSED, user, progress.read(row))
+        progress.write(row, progress.read(row), status=progress.PAUSED)
+
+
+def resume_operation(*, operation_id: str, user: User) -> None:
+    """Let a rescan go on where it stopped. Raises `Conflict` for what was not paused."""
+    with transaction.atomic():
+        row, operation = _hold(operation_id, user)
+        if operation.is_finished or not operation.is_paused:
+            raise Conflict("This operation is not paused.")
+        _turn(operation, RESUMED, user, progress.read(row))
+        progress.write(row, progress.read(row))
+    _send(operation.task, operation_id, turn=progress.read(row).turn)
+
+
+def cancel_operation(*, operation_id: str, user: User) -> None:
+    """Ask an operation to stop after its current batch. Raises `Conflict` at its end."""
+    with transaction.atomic():
+        row, operation = _hold(operation_id, user)
+        if operation.is_finished:
+            raise Conflict("This operation has ended.")
+        _turn(operation, CANCELLED, user, progress.read(row))
+        if operation.is_rescan:
+            progress.write(row, progress.read(row), status=states.REVOKED)
 
 
 def ring_again(*, operation_id: str, user: User) -> None:
     """Ask a worker once more for an operation that went silent. It goes on where it stopped.
 
-    Raises `Conflict` when it is at work or at its end.
+    Raises `Conflict` when it is at work, paused or at its end.
     """
     operation = get_operation(operation_id, user)
-    if operation.is_finished or not operation.is_silent:
+    if not operation.can_be_rung_for:
         raise Conflict("This operation is at work or at its end.")
-    _send(operation.task, operation_id)
+    row = TaskResult.objects.filter(task_id=operation_id).first()
+    _send(operation.task, operation_id, turn=progress.read(row).turn)
 
 
-def cancel_operation(*, operation_id: str, user: User) -> None:
-    """Ask an operation to stop after its current batch. Raises `Conflict` at its end."""
-    operation = get_operation(operation_id, user)
-    if operation.is_finished:
-        raise Conflict("This operation has ended.")
-    with transaction.atomic():
-        community_id = operation.community.pk if operation.community else None
-        _record("operation.cancelled", operation_id, community_id, user, {})
+def ring_for_silent_ones() -> int:
+    """Ask a worker once more for every rescan that went silent; return how many there were."""
+    rows = progress.silent_rows(RESCAN_TASK)
+    for row in rows:
+        row.save()  # now it is not silent: the next ring comes a minute later
+        _send(RESCAN_TASK, row.task_id, turn=progress.read(row).turn)
+    return len(rows)
+
+
+def ring_for_next(operation_id: str, *, turn: int, in_seconds: float) -> None:
+    """Ask for a rescan's next turn."""
+    _send(RESCAN_TASK, operation_id, turn=turn, in_seconds=in_seconds)
+
+
+def is_at_work(operation_id: str) -> bool:
+    """Whether it was neither paused nor ended."""
+    return _last_kinds([operation_id]).get(operation_id) in _AT_WORK
 
 
 def is_cancelled(operation_id: str) -> bool:
-    return AuditEvent.objects.filter(
-        subject_kind=SUBJECT, subject_id=operation_id, kind="operation.cancelled"
-    ).exists()
+    return _last_kinds([operation_id]).get(operation_id) == CANCELLED
+
+
+@transaction.atomic
+def finish(operation_id: str, outcome: Mapping[str, Any]) -> None:
+    """Put an operation's end on the record; nothing for one that ended already."""
+    event = started(operation_id)
+    progress.lock(operation_id, event.facts["task"])
+    if _last_kinds([operation_id])[operation_id] in _ENDED:
+        return
+    record_change(
+        FINISHED,
+        subject=(SUBJECT, operation_id),
+        community_id=event.community_id,
+        user=None,
+        facts=outcome,
+    )
+
+
+def _hold(operation_id: str, user: User) -> tuple[TaskResult, Operation]:
+    """Lock an operation's row, then read how it stands. Raises `NotFound`."""
+    task = get_operation(operation_id, user).task
+    row = progress.lock(operation_id, task)
+    return row, get_operation(operation_id, user)
+
+
+def _turn(operation: Operation, kind: str, user: User, so_far: Progress) -> None:
+    record_change(
+        kind,
+        subject=(SUBJECT, operation.id),
+        community_id=operation.community.pk if operation.community else None,
+        user=user,
+        facts=so_far.to_facts(),
+    )
+
+
+# --- reading ------------------------------------------------------------------------------------
 
 
 def started(operation_id: str) -> AuditEvent:
     """Return the event that started an operation. Raises `NotFound`."""
     event = AuditEvent.objects.filter(
-        subject_kind=SUBJECT, subject_id=operation_id, kind="operation.started"
+        subject_kind=SUBJECT, subject_id=operation_id, kind=STARTED
     ).first()
     if event is None:
         raise NotFound(f"There is no operation {operation_id}.")
@@ -163,88 +298,91 @@ def get_operation(operation_id: str, user: User) -> Operation:
 
 
 def list_operations(user: User, *, limit: int = 50) -> list[Operation]:
-    """Return the newest operations in a moderator's communities."""
+    """Return the newest operations in a moderator's communities.
+
+    Of those that policies ask for every hour, each community's last one.
+    """
+    own = list(queries.communities_moderated_by(user).values_list("pk", flat=True))
+    events = AuditEvent.objects.filter(kind=STARTED, subject_kind=SUBJECT, community_id__in=own)
+    scheduled = events.filter(actor_kind=ActorKind.SYSTEM)
+    last = scheduled.values("community_id").annotate(last=Max("pk")).values_list("last", flat=True)
+    people = events.filter(actor_kind=ActorKind.MODERATOR).order_by("-pk")[:limit]
+    shown = [*people, *events.filter(pk__in=list(last))]
+    return _assemble(sorted(shown, key=lambda event: event.pk, reverse=True)[:limit])
+
+
+def open_operations(community: Community) -> list[Operation]:
+    """Return a community's operations that have not ended, the newest first."""
     events = AuditEvent.objects.filter(
-        kind="operation.started",
-        subject_kind=SUBJECT,
-        community_id__in=list(queries.communities_moderated_by(user).values_list("pk", flat=True)),
-    ).order_by("-pk")[:limit]
-    return _assemble(list(events))
+        kind=STARTED, subject_kind=SUBJECT, community_id=community.pk
+    ).order_by("-pk")[:_MOST_LOOKED_AT]
+    return [operation for operation in _assemble(list(events)) if not operation.is_finished]
 
 
 def _assemble(events: list[AuditEvent]) -> list[Operation]:
     ids = [event.subject_id for event in events]
-    results = {row.task_id: row for row in TaskResult.objects.filter(task_id__in=ids)}
-    cancelled = set(
-        AuditEvent.objects.filter(
-            subject_kind=SUBJECT, subject_id__in=ids, kind="operation.cancelled"
-        ).values_list("subject_id", flat=True)
-    )
+    rows = {row.task_id: row for row in TaskResult.objects.filter(task_id__in=ids)}
+    last = _last_kinds(ids)
+    finished = _outcomes(ids)
     communities = Community.objects.in_bulk(
         [event.community_id for event in events if event.community_id]
     )
-    people = User.objects.in_bulk([int(event.actor_id) for event in events])
+    people = User.objects.in_bulk([int(event.actor_id) for event in events if event.actor_id])
     operations = []
     for event in events:
-        person = people.get(int(event.actor_id))
-        result = results.get(event.subject_id)
-        said = _said(result)
+        row = rows.get(event.subject_id)
+        said = finished.get(event.subject_id) or progress.said_by(row)
         operations.append(
             Operation(
                 id=event.subject_id,
                 task=event.facts["task"],
                 community=communities.get(event.community_id or 0),
-                started_by_id=int(event.actor_id),
-                started_by=person.get_username() if person else "someone who has left",
+                started_by_id=int(event.actor_id) if event.actor_id else None,
+                started_by=_name_of(event, people),
                 started_at=event.happened_at,
                 facts=event.facts,
-                state=result.status if result else states.PENDING,
+                last=last[event.subject_id],
+                state=row.status if row else states.PENDING,
                 done=int(said.get("done", 0)),
                 total=int(said.get("total", 0)),
                 outcome=said,
-                cancelled=event.subject_id in cancelled,
-                is_silent=_is_silent(result),
+                is_silent=progress.is_silent(row),
             )
         )
     return operations
 
 
-def _said(result: TaskResult | None) -> dict[str, Any]:
-    """Return what a task last reported or returned; a failed one reports its exception."""
-    said = json.loads(result.result) if result is not None and result.result else {}
-    return said if isinstance(said, dict) else {}
+def _name_of(event: AuditEvent, people: Mapping[int, User]) -> str:
+    if not event.actor_id:
+        return "the policy"
+    person = people.get(int(event.actor_id))
+    return person.get_username() if person else "someone who has left"
 
 
-def _is_silent(result: TaskResult | None) -> bool:
-    if result is None:
-        return True
-    if result.status in states.READY_STATES:
-        return False
-    last_word: datetime = result.date_done
-    return last_word < timezone.now() - timedelta(seconds=SILENT_SECONDS)
+def _last_kinds(ids: Iterable[str]) -> dict[str, str]:
+    """Return the kind of the last event of each operation."""
+    events = AuditEvent.objects.filter(subject_kind=SUBJECT, subject_id__in=list(ids))
+    return dict(events.order_by("sequence").values_list("subject_id", "kind"))
 
 
-def _send(task: str, operation_id: str) -> None:
+def _outcomes(ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return what came of the operations that ended; their rows may be tidied away since."""
+    events = AuditEvent.objects.filter(
+        subject_kind=SUBJECT, subject_id__in=list(ids), kind__in=_ENDED
+    )
+    return dict(events.values_list("subject_id", "facts"))
+
+
+def _send(task: str, operation_id: str, *, turn: int | None = None, in_seconds: float = 0) -> None:
     try:
         current_app.send_task(
             task,
-            kwargs={"operation": operation_id},
-            task_id=operation_id,
+            kwargs={"operation": operation_id, **({} if turn is None else {"turn": turn})},
+            # An export's result is its own message's; a rescan's turns are many messages.
+            task_id=operation_id if task == EXPORT_TASK else None,
             queue=Lane.RESCAN.value,
+            countdown=in_seconds or None,
             retry=False,
         )
     except (OperationalError, OSError) as error:
         logger.warning("operation_not_sent", extra={"task": task, "error": type(error).__name__})
-
-
-def _must_moderate(user: User, community_id: int) -> None:
-    if not queries.moderates(user, community_id):
-        raise NotAllowed()
-
-
-def _record(
-    kind: str, operation_id: str, community_id: int | None, user: User, facts: Mapping[str, Any]
-) -> None:
-    record_change(
-        kind, subject=(SUBJECT, operation_id), community_id=community_id, user=user, facts=facts
-    )

@@ -67,14 +67,23 @@ def screen(claims: Sequence[Claim]) -> list[Screened]:
     A provider that fails is an answer too (`failed`); it never raises from here.
     """
     cases = _read_cases(claims)
-    questions = [
-        question for number, case in enumerate(cases) for question in case.questions(number)
-    ]
-    known = known_answers([case.claim for case in cases], questions)
+    questions, known = _asked_about(cases)
     answers: dict[int, list[Answered]] = defaultdict(list)
     for answered in ask(questions, known=known):
         answers[answered.question.subject].append(answered)
     return [_screened(case, number, answers) for number, case in enumerate(cases)]
+
+
+def foresee(claims: Sequence[Claim]) -> tuple[list[Question], list[Answered]]:
+    """Return what would be asked about claims, and what is known of it already. Asks nobody."""
+    return _asked_about(_read_cases(claims))
+
+
+def _asked_about(cases: Sequence[_Case]) -> tuple[list[Question], list[Answered]]:
+    questions = [
+        question for number, case in enumerate(cases) for question in case.questions(number)
+    ]
+    return questions, known_answers([case.claim for case in cases], questions)
 
 
 def unscreened(claims: Sequence[Claim]) -> list[Screened]:

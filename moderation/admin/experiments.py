@@ -311,8 +311,13 @@ def said_share(share: Share) -> str:
         return "nothing to compare yet"
     low, high = share.interval
     return (
-        f"{share.hits} of {share.total}: {share.value:.1%} (95 % interval {low:.1%} to {high:.1%})"
+        f"{share.hits} of {share.total}: {_percent(share.value)}"
+        f" (95 % interval {_percent(low)} to {_percent(high)})"
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.1f} %"
 
 
 def _table(found: Findings) -> list[Row]:
@@ -323,9 +328,7 @@ def _table(found: Findings) -> list[Row]:
                 Cell(
                     candidate=words.action_label(other),
                     count=found.table.get((one, other), 0),
-                    percent=f"{found.table.get((one, other), 0) / found.total:.1%}"
-                    if found.total
-                    else "",
+                    percent=_percent(found.table.get((one, other), 0) / max(found.total, 1)),
                     is_agreement=one == other,
                 )
                 for other in Action

@@ -76,6 +76,9 @@ _KIND_HELP = (
 )
 
 
+KINDS_IN_HELP = tuple(kind for kind, _, _ in _KIND_HELP)
+
+
 def kind_help(kinds: Collection[FilterKind] = tuple(FilterKind)) -> str:
     """Return how rules of each kind are written; the style sheet shows the chosen kind's alone."""
     return format_html(
@@ -143,8 +146,9 @@ class FilterForm(ModelForm):  # type: ignore[type-arg]
             self._check(FilterKind(kind), cleaned["pattern"])
         return cleaned
 
-    def validate_constraints(self) -> None:
-        """Leave it to `clean`, which says it in words and beside the field."""
+    def _get_validation_exclusions(self) -> set[str]:
+        # That a rule is there already is said by `clean`, beside the field.
+        return {*super()._get_validation_exclusions(), "pattern"}  # type: ignore[misc]  # no stub
 
     def draft(self) -> FilterRule:
         """Return the rule as it would be: valid but for what says nothing of its hits."""

@@ -25,7 +25,7 @@ SEVERAL = "disguised in several ways"
 
 def name_disguise(term: str, shown: str) -> str:
     """Return in which view `shown`, where `term` was found, spells it; "" where it does plainly."""
-    if "".join(shown.split()).casefold() == "".join(term.split()).casefold():
+    if _words(shown).casefold() == _words(term).casefold():
         return ""
     wanted = _letters(folded(raw_view(term)))
     stored, *turned = bases(shown)
@@ -40,7 +40,11 @@ def name_disguise(term: str, shown: str) -> str:
 
 
 def _letters(view: View) -> str:
-    return "".join(view.text.split())
+    return _words(view.text)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _with_gaps_nobody_sees(base: View, wanted: str) -> bool:

@@ -8,6 +8,8 @@ from functools import cache
 from django.conf import settings
 from django.core.signals import setting_changed
 
+from moderation.vocabulary import Dialect
+
 
 @dataclass(frozen=True, slots=True)
 class Conf:
@@ -53,6 +55,10 @@ class Conf:
     open_content_service: bool = False
     # Which community those endpoints post to when no key says so.
     open_content_community: str = "demo"
+    # Other services' ways of asking that are answered here.
+    dialects: frozenset[str] = frozenset(Dialect.values)
+    # How long a dialect's caller waits for services: its clients have time-outs of a few seconds.
+    dialect_deadline_seconds: float = 2.0
     # host:port pairs that media may come from although they are private, as on an intranet.
     fetch_allowed_hosts: frozenset[str] = frozenset()
 

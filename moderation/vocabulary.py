@@ -221,6 +221,17 @@ class Scope(TextChoices):
     ADMIN = "admin", "Manage communities, policies and keys"
 
 
+class Dialect(TextChoices):
+    """Another service's way of asking, which Gatehouse answers too."""
+
+    OPENAI = "openai", "OpenAI moderations"
+    PERSPECTIVE = "perspective", "Perspective"
+    DISCUSE = "discuse", "Discuse"
+    MODERATE = "moderate", "/moderate"
+    AKISMET = "akismet", "Akismet"
+    CORAL = "coral", "Coral's external moderation phase"
+
+
 class WordAction(TextChoices):
     """What a community's word does while its author is still composing."""
 

@@ -102,6 +102,19 @@ def read_choice(name: str, *, choices: tuple[str, ...], default: str) -> str:
     raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {word!r}.")
 
 
+def read_names(name: str, *, choices: tuple[str, ...]) -> frozenset[str]:
+    """Return some of the choices: all by default, none for `none` or an empty value."""
+    given = read(name)
+    if given.lower() == "none" or (name in os.environ and not given):
+        return frozenset()
+    wanted = frozenset(read_list(name, default=choices))
+    if unknown := sorted(wanted - set(choices)):
+        raise ImproperlyConfigured(
+            f"{name} holds some of {', '.join(choices)}, not {', '.join(unknown)}."
+        )
+    return wanted
+
+
 def read_folder(name: str, *, default: Path) -> Path:
     """Return an absolute folder; it need not exist yet."""
     return Path(read(name, str(default))).expanduser().absolute()

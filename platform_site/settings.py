@@ -11,7 +11,7 @@ import structlog
 from csp.constants import NONE, SELF
 from kombu import Exchange, Queue
 
-from moderation.vocabulary import Lane
+from moderation.vocabulary import Dialect, Lane
 from platform_site import env
 
 # --- Where things are -----------------------------------------------------------------------------
@@ -483,8 +483,11 @@ structlog.configure(
 
 # --- Moderation: what moderation/conf.py has defaults for, and says what each is for --------------
 
-# Services call back where readers find the site.
-MODERATION = {"public_url": SITE_URL.origin} | env.read_given(
+MODERATION = {
+    # Services call back where readers find the site.
+    "public_url": SITE_URL.origin,
+    "dialects": env.read_names("GATEHOUSE_DIALECTS", choices=tuple(Dialect.values)),
+} | env.read_given(
     "GATEHOUSE_",
     {
         "lease_seconds": env.positive,
@@ -506,6 +509,7 @@ MODERATION = {"public_url": SITE_URL.origin} | env.read_given(
         "watch_days": env.count,
         "open_content_service": env.switch,
         "open_content_community": env.text,
+        "dialect_deadline_seconds": env.positive,
         "fetch_allowed_hosts": env.words,
         "providers": env.words,
         "provider_allowed_hosts": env.words,

@@ -13,6 +13,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("api/", include("moderation.api.urls")),
     path("problems/", include("moderation.api.problem_urls")),
+    path("", include("moderation.api.dialects.urls")),
     path("", include("moderation.web.urls")),
     path("", include("platform_site.forum.urls")),
 ]

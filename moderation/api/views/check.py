@@ -44,13 +44,13 @@ def _read_and_spend(request: Request, caller: Caller) -> CheckRequest:
     try:
         asked = read_check(request, caller)
     except (ModerationError, APIException, RequestDataTooBig):
-        spend(request, _bucket(caller))
+        spend(request, check_bucket(caller))
         raise
-    spend(request, _bucket(caller), tokens=len(asked.drafts))
+    spend(request, check_bucket(caller), tokens=len(asked.drafts))
     return asked
 
 
-def _bucket(caller: Caller) -> Bucket:
+def check_bucket(caller: Caller) -> Bucket:
     """Return tokens for checks alone: asking takes none from posting."""
     own = caller.bucket()
     return replace(own, whose=f"{own.whose}:check")

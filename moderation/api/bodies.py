@@ -84,6 +84,15 @@ class Fields:
             return default
         return value
 
+    def flag(self, name: str) -> bool:
+        """Return a yes or no, which in a form is a text; no for one that is absent."""
+        value = self._sent.get(name, False)
+        known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+        if isinstance(value, bool | str) and value in known:
+            return known[value]
+        self._note(name, "is true or false")
+        return False
+
     def uuid(self, name: str) -> UUID | None:
         value = self.text(name, most=40)
         found = uuid_of(value)

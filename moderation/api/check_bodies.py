@@ -38,11 +38,12 @@ _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;codecs=[\w.,+-]+)?;base64,", 
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """What is to be checked. `is_batch` tells a batch of one from one."""
+    """What is to be checked. `is_batch` tells a batch of one from one; `keep` asks for a record."""
 
     drafts: tuple[Draft, ...]
     deadline_ms: int
     is_batch: bool
+    keep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def read_check(request: Request, caller: Caller) -> CheckRequest:
         most=LONGEST_DEADLINE_MS,
         default=DEFAULT_DEADLINE_MS,
     )
+    keep = fields.flag("keep")
     is_batch = form is None and "items" in fields
     if is_batch:
         sent = _read_items(fields)
@@ -78,7 +80,7 @@ def read_check(request: Request, caller: Caller) -> CheckRequest:
     if sum(len(one.media) for one in sent) > MAX_MEDIA_PER_CHECK:
         fields.note("items", f"have at most {MAX_MEDIA_PER_CHECK} attachments together")
     fields.finish()
-    return CheckRequest(_drafts(sent, caller), deadline_ms, is_batch)
+    return CheckRequest(_drafts(sent, caller), deadline_ms, is_batch, keep)
 
 
 def _read_items(fields: Fields) -> list[_Sent]:

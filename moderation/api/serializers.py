@@ -203,6 +203,9 @@ class CheckIn(DraftIn):
         default=DEFAULT_DEADLINE_MS,
         help_text="How long outside providers and addresses are waited for.",
     )
+    keep = serializers.BooleanField(
+        required=False, default=False, help_text="Whether the verdict goes on record, under an id."
+    )
 
 
 class CheckFormIn(serializers.Serializer[Any]):
@@ -218,6 +221,7 @@ class CheckFormIn(serializers.Serializer[Any]):
     deadline_ms = serializers.IntegerField(
         required=False, min_value=SHORTEST_DEADLINE_MS, max_value=LONGEST_DEADLINE_MS
     )
+    keep = serializers.BooleanField(required=False, default=False)
 
 
 # Out
@@ -381,6 +385,10 @@ class EvidenceOut(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(Outcome.choices)
     scores = _ScoresOut()
     error = serializers.CharField(allow_blank=True)
+    stood_in = serializers.CharField(
+        allow_blank=True, help_text="Who judged in place of a provider that failed or was late."
+    )
+    cached = serializers.BooleanField()
     latency_ms = serializers.FloatField()
 
 
@@ -403,6 +411,9 @@ class CheckedOut(serializers.Serializer[Any]):
     scores = _ScoresOut()
     evidence = EvidenceOut(many=True)
     policy = PolicyOut()
+    id = serializers.UUIDField(
+        required=False, help_text="Of the record, where `keep` asked for one."
+    )
 
 
 class OneCheckedOut(CheckedOut):

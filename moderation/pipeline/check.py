@@ -1,16 +1,20 @@
-"""Say what a community's policy would say of drafts, at once and without keeping anything.
+"""Say what a community's policy would say of drafts, at once; nothing is kept unless asked.
 
 The same route, the same providers and the same judge as for a post; only who waits is another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
+import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from django.db import transaction
 
 from moderation import queries
 from moderation.asking import Answered, Question, ask, parts_to_judge
@@ -25,6 +29,7 @@ from moderation.pipeline.media import (
     fetch_attachment,
     parts_of,
 )
+from moderation.pipeline.record import Actor, Event, record_events
 from moderation.policy.route import Circumstances
 from moderation.policy.verdict import PartRef, Verdict, reach_verdict
 from moderation.providers.base import AnyPart, TextPart
@@ -115,6 +120,54 @@ def check(drafts: Sequence[Draft], *, deadline_seconds: float) -> list[Checked]:
         else _judged(case, answers.get(number, []))
         for number, case in enumerate(cases)
     ]
+
+
+def keep_checks(drafts: Sequence[Draft], checked: Sequence[Checked], *, actor: Actor) -> list[str]:
+    """Put verdicts on the record, each under an id that is returned; never what was checked.
+
+    What was checked can be recognised by the digest of its text by whoever still has it.
+    """
+    events = [
+        Event(
+            kind="check.kept",
+            subject_kind="check",
+            subject_id=str(uuid.uuid4()),
+            actor=actor,
+            community_id=draft.community.pk,
+            facts=_facts(draft, one),
+            is_first=True,
+        )
+        for draft, one in zip(drafts, checked, strict=True)
+    ]
+    with transaction.atomic():
+        record_events(events)
+    return [event.subject_id for event in events]
+
+
+def _facts(draft: Draft, checked: Checked) -> dict[str, object]:
+    verdict = checked.verdict
+    text = visible_text(draft.title, draft.body, [item.alt_text for item in draft.media])
+    return {
+        "verdict": verdict.action,
+        "rule": verdict.rule,
+        "category": verdict.category,
+        "score": verdict.score,
+        "threshold": verdict.threshold,
+        "provider": verdict.provider,
+        "not_judged": list(verdict.not_judged),
+        "policy": checked.policy_number,
+        "text_sha256": hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(),
+        "evidence": [
+            {
+                "provider": answered.provider,
+                "model": answered.model_version,
+                "part": answered.question.part.key,
+                "outcome": answered.answer.outcome,
+                "scores": {str(name): score for name, score in answered.answer.scores.items()},
+            }
+            for answered in checked.answers
+        ],
+    }
 
 
 def _by_subject(answers: Iterable[Answered]) -> dict[int, list[Answered]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -218,3 +220,32 @@ def test_each_item_takes_a_token_and_none_from_posting(bo, limits):
     assert bo.send("POST", CHECK, {**sent, "text": "Ripe."}).status_code == 200
     assert bo.send("POST", CHECK, {**sent, "text": "Ripe."}).status_code == 429
     assert bo.send("POST", POSTS, {**sent, "text": "Ripe."}).status_code == 202
+
+
+def test_a_check_is_kept_only_if_asked_and_without_its_text(keyed):
+    body = checked(keyed, text=THREAT)
+    assert "id" not in body
+    assert not AuditEvent.objects.filter(kind="check.kept").exists()
+    body = checked(keyed, text=THREAT, keep=True)
+    event = AuditEvent.objects.get(kind="check.kept")
+    assert (event.subject_kind, event.subject_id) == ("check", body["id"])
+    assert (event.facts["verdict"], event.facts["rule"]) == ("block", body["rule"])
+    assert event.facts["text_sha256"] == hashlib.sha256(THREAT.encode()).hexdigest()
+    assert THREAT not in json.dumps(event.facts)
+    assert event.actor_kind == "api_key"
+
+
+def test_each_of_a_batch_is_kept_by_itself(keyed):
+    body = checked(keyed, items=[{"text": THREAT}, {"text": HARMLESS}], keep=True)
+    ids = [one["id"] for one in body["results"]]
+    assert len(set(ids)) == 2
+    assert set(
+        AuditEvent.objects.filter(kind="check.kept").values_list("subject_id", flat=True)
+    ) == set(ids)
+
+
+@pytest.mark.parametrize("wrong", ["yes please", 3, [], {}])
+def test_whether_to_keep_is_yes_or_no(keyed, wrong):
+    answer = keyed.send("POST", CHECK, {"text": HARMLESS, "keep": wrong})
+    assert answer.status_code == 400
+    assert "keep" in answer.content.decode()

@@ -1,4 +1,4 @@
-"""What the policy would say of a text or a picture that nobody posts. Nothing is stored."""
+"""What the policy would say of a text or a picture that nobody posts. Stored only if asked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from moderation.api.limits import Bucket, spend
 from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
 from moderation.asking import Answered
 from moderation.errors import ModerationError
-from moderation.pipeline.check import Checked, check
+from moderation.pipeline.check import Checked, check, keep_checks
 from moderation.vocabulary import Scope
 
 
@@ -30,11 +30,19 @@ class Check(ApiView):
 
     @extend_schema(**serializers.CHECK)
     def post(self, request: Request) -> Response:
-        """Say what the community's policy would say, of one draft or of up to 100."""
+        """Say what the community's policy would say, of one draft or of up to 100.
+
+        With `keep` the verdict, never the text, goes on record under an id.
+        """
         began = time.perf_counter()
-        asked = _read_and_spend(request, caller_of(request))
+        caller = caller_of(request)
+        asked = _read_and_spend(request, caller)
         checked = check(asked.drafts, deadline_seconds=asked.deadline_ms / 1000)
         results = [_answer(one) for one in checked]
+        if asked.keep:
+            kept = keep_checks(asked.drafts, checked, actor=caller.actor)
+            for result, check_id in zip(results, kept, strict=True):
+                result["id"] = check_id
         body: dict[str, Any] = {"results": results} if asked.is_batch else results[0]
         took_ms = (time.perf_counter() - began) * 1000
         return Response({**body, "took_ms": _milliseconds(took_ms)})
@@ -84,6 +92,8 @@ def _evidence(answered: Answered) -> dict[str, Any]:
         "outcome": answer.outcome,
         "scores": {str(category): score for category, score in answer.scores.items()},
         "error": answer.error,
+        "stood_in": answered.stood_in,
+        "cached": answered.cached,
         "latency_ms": _milliseconds(answered.latency_ms),
     }
 

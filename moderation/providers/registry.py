@@ -30,6 +30,7 @@ from moderation.providers.own.filters import CommunityFilterProvider, Rule
 from moderation.providers.own.hash_bank import Banked, HashBankProvider
 from moderation.providers.own.local_image import LocalImageProvider
 from moderation.providers.own.local_text import LocalTextProvider
+from moderation.providers.own.local_video import LocalVideoProvider
 from moderation.providers.own.reposts import Known, RepostsProvider
 from moderation.providers.own.tesseract import TesseractProvider
 from moderation.vocabulary import Action, Category, FilterKind
@@ -114,9 +115,11 @@ def _read_rejected(fingerprints: frozenset[str]) -> list[Known]:
 @cache
 def _own_judges() -> dict[str, Provider]:
     """Each loads its model when first asked."""
+    images = LocalImageProvider()
     known: tuple[Provider, ...] = (
         LocalTextProvider(),
-        LocalImageProvider(),
+        images,
+        LocalVideoProvider(images),
         HashBankProvider(_read_bank),
         RepostsProvider(_read_rejected),
         CommunityFilterProvider(_read_filters),

@@ -59,6 +59,10 @@ class Conf:
     dialects: frozenset[str] = frozenset(Dialect.values)
     # How long a dialect's caller waits for services: its clients have time-outs of a few seconds.
     dialect_deadline_seconds: float = 2.0
+    # What /moderate answers when nobody could judge a text: an error, or "review". Never "safe".
+    moderate_fallback: str = "error"
+    # Coral's signing secrets, each as community:secret; a community has two while one is replaced.
+    coral_secrets: frozenset[str] = frozenset()
     # host:port pairs that media may come from although they are private, as on an intranet.
     fetch_allowed_hosts: frozenset[str] = frozenset()
 

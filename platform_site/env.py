@@ -136,6 +136,10 @@ def words(name: str) -> frozenset[str]:
     return frozenset(read_list(name))
 
 
+def fallback(name: str) -> str:
+    return read_choice(name, choices=("error", "review"), default="error")
+
+
 text = read  # as it is
 
 

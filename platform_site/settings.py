@@ -510,6 +510,8 @@ MODERATION = {
         "open_content_service": env.switch,
         "open_content_community": env.text,
         "dialect_deadline_seconds": env.positive,
+        "moderate_fallback": env.fallback,
+        "coral_secrets": env.words,
         "fetch_allowed_hosts": env.words,
         "providers": env.words,
         "provider_allowed_hosts": env.words,

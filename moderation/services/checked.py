@@ -31,6 +31,7 @@ _TERMS = (
     "cache_seconds",
 )
 
+_SOMETHING_MISSING = "Something that it needs is missing, or has another form."
 # A worker that waits longer for one answer is taken for dead.
 MOST_SECONDS = 600.0
 
@@ -67,13 +68,7 @@ def fill_in(account: ProviderAccount, wanted: SetUp) -> None:
         setattr(account, term, getattr(wanted, term))
     wrong += [*_wrong_settings(facts, account), *_wrong_terms(account)]
     if not wrong and account.enabled and not _can_be_asked(account):
-        wrong.append(
-            (
-                "",
-                f"{facts.label} cannot be asked like this: something that it needs is missing,"
-                " or has another form.",
-            )
-        )
+        wrong.append(("", f"{facts.label} cannot be asked like this. {_SOMETHING_MISSING}"))
     if wrong:
         raise InvalidFields(wrong)
 

@@ -49,6 +49,8 @@ TEXT = "Good morning! The tomatoes in our garden are finally ripe."
 UNKNOWN_JOB = "operations/gatehouse-trial"
 _EVENT = "provider.tried"
 _LONGEST_TEXT = 200
+# What is shorter is part of ordinary words, and no key of any service.
+_SHORTEST_SECRET = 6
 _PICTURE_SIZE = (320, 160)
 _SAMPLE_RATE, _SOUND_SECONDS = 16_000, 1.0
 
@@ -219,7 +221,7 @@ def _without_secrets(trial: Trial, account: ProviderAccount, service: Service) -
 
 def _masked(text: str, secrets: set[str]) -> str:
     for secret in sorted(secrets, key=len, reverse=True):
-        if secret:
+        if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, "…")
     return text
 

@@ -6,6 +6,7 @@ set_up      set up, change, remove
 form        a field for each setting, and the terms
 words       what an operator reads
 pages       what all of them share
+documents   our documentation, read for a page
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from moderation import queries, services
 from moderation.admin.providers import words
+from moderation.admin.providers.documents import read_document
 from moderation.admin.providers.pages import (
     doc_of,
     facts_of,
@@ -153,17 +154,18 @@ def _offer(name: str, facts: Facts, accounts: Sequence[ProviderAccount], today: 
 
 
 def about_view(request: HttpRequest, adapter: str) -> HttpResponse:
-    """Show a service's page of the documentation, as it is written."""
+    """Show a service's page of the documentation."""
     must(request, "view")
     facts = facts_of(adapter)
     file = doc_of(facts)
     if file is None:
         raise Http404
+    title, blocks = read_document(file.read_text(encoding="utf-8"))
     return page(
         request,
         "provider_about.html",
-        facts.label,
+        title or facts.label,
         adapter=adapter,
-        text=file.read_text(encoding="utf-8"),
+        blocks=blocks,
         may_add=may(request, "add"),
     )

@@ -61,7 +61,7 @@ def service_view(request: HttpRequest, name: str) -> HttpResponse:
     return page(
         request,
         "provider.html",
-        name,
+        f"{facts.label}: {name}",
         account=account,
         facts=facts,
         judges=words.judges(facts.parts),
@@ -133,6 +133,7 @@ def _address(account: ProviderAccount, facts: Facts) -> str:
 
 
 def _days(account: ProviderAccount, days: Sequence[queries.DayTotals]) -> list[Day]:
+    """Return the days on which it was asked, and today."""
     most = max(day.calls for day in days) or 1
     return [
         Day(
@@ -144,6 +145,7 @@ def _days(account: ProviderAccount, days: Sequence[queries.DayTotals]) -> list[D
             is_spent=day.budget_spent_at is not None,
         )
         for day in days
+        if day.calls or day.cached or day is days[0]
     ]
 
 
@@ -182,7 +184,9 @@ def _steps(name: str) -> list[dict[str, object]]:
 
 
 def _step_facts(facts: Mapping[str, Any]) -> str:
-    said = [str(facts[key]) for key in ("state", "outcome", "error") if facts.get(key)]
+    said = [str(facts[key]) for key in ("state", "outcome") if facts.get(key)]
+    if facts.get("error"):
+        said.append(words.error_label(facts["error"]))
     return ", ".join([*said, *facts.get("settings", [])])
 
 

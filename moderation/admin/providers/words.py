@@ -31,8 +31,8 @@ OWN_JUDGES: Final = {
     "tesseract": "Words in pictures, read by the tesseract program of this machine.",
 }
 _STATES: Final = {
-    BreakerState.CLOSED: "Closed: it is asked",
-    BreakerState.OPEN: "Open: nobody asks it",
+    BreakerState.CLOSED: "Closed: calls go through",
+    BreakerState.OPEN: "Open: no calls go through",
     BreakerState.HALF_OPEN: "Half open: single calls try whether it has recovered",
 }
 _ERRORS: Final = {
@@ -213,7 +213,7 @@ _FAILURES: Final[Mapping[str, tuple[str, str]]] = {
         "Check the address, its path included.",
     ),
     "provider_rate_limited": (
-        "It asks us to wait{said}.",
+        "It asks us to wait.",
         "The key works. If this happens often, set fewer calls a second.",
     ),
     "provider_malformed": (

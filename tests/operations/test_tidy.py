@@ -11,8 +11,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from moderation.models import IdempotencyRecord, MediaItem
+from moderation.models import CallbackMessage, IdempotencyRecord, MediaItem, ProviderCall
+from moderation.operations import tidy as tidying
 from moderation.operations.tidy import tidy
+from moderation.vocabulary import Outcome
 from tests.factories import AuthorFactory
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +60,38 @@ def test_old_export_goes():
     )
     assert tidy().exports >= 1
     assert [default_storage.exists(name) for name in (old, young)] == [False, True]
+
+
+def called(*days: int) -> None:
+    """Note calls of so many days ago."""
+    for number in days:
+        row = ProviderCall.objects.create(
+            provider="openai", parts=1, outcome=Outcome.JUDGED, latency_ms=number
+        )
+        ProviderCall.objects.filter(pk=row.pk).update(started_at=Now() - timedelta(days=number))
+
+
+def test_single_calls_are_kept_for_a_month():
+    called(45, 31, 29, 0)
+    assert tidy().calls == 2
+    assert list(ProviderCall.objects.order_by("pk").values_list("latency_ms", flat=True)) == [29, 0]
+    assert tidy().calls == 0
+
+
+def test_many_old_calls_go_in_batches_up_to_a_bound(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tidying, "MOST_ROWS", 2)
+    monkeypatch.setattr(tidying, "MOST_CALL_BATCHES", 2)
+    called(*[40] * 5, 1)
+    assert tidy().calls == 4
+    assert tidy().calls == 1
+    assert ProviderCall.objects.count() == 1
+
+
+def test_messages_are_kept_for_a_month_and_until_they_are_handled():
+    for name, days, handled in (("old", 31, True), ("young", 29, True), ("waiting", 31, False)):
+        row = CallbackMessage.objects.create(provider="hive", message_id=name)
+        CallbackMessage.objects.filter(pk=row.pk).update(
+            received_at=Now() - timedelta(days=days), handled_at=Now() if handled else None
+        )
+    assert tidy().messages == 1
+    assert set(CallbackMessage.objects.values_list("message_id", flat=True)) == {"young", "waiting"}

@@ -37,6 +37,7 @@ class SettingRow:
     field: forms.BoundField
     setting: Setting
     note: str
+    is_needed: bool
     clear: forms.BoundField | None
 
 
@@ -77,6 +78,7 @@ class AccountForm(forms.Form):
                 field=self[_SETTING + setting.name],
                 setting=setting,
                 note=_note(setting, self.account),
+                is_needed=setting.required and not _usual(setting),
                 clear=self[clear] if clear in self.fields else None,
             )
 

@@ -21,7 +21,10 @@ _LEAST_SIDE = 16
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """A video's frames in the order of decoding, and when it begins and ends."""
+    """A video's frames in the order of decoding, and when it begins and ends.
+
+    Frames of before it begins are only there so that others can be decoded.
+    """
 
     frames: list[Frame]
     start: float
@@ -36,7 +39,7 @@ def read_film(made: Any) -> Film:
         end = max(end, seconds + float((packet.duration or 0) * packet.stream.time_base))
     if not frames:
         raise ValueError("The video has no frame.")
-    return Film(frames, min(frame.seconds for frame in frames), end)
+    return Film(frames, max(0.0, min(frame.seconds for frame in frames)), end)
 
 
 def _packets(made: Any) -> Iterator[tuple[Any, float]]:

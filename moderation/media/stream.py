@@ -109,6 +109,7 @@ class _Packed:
     content: bytes
     packing: Packing
     has_film: bool
+    sound_seconds: float
     audio: bytes
     audio_type: str
 
@@ -117,13 +118,14 @@ def _pack(data: bytes, limits: MediaLimits) -> _Packed:
     with _opened(data, DEMUXERS[check_signature(data)], limits) as source:
         film, sound = _first_film(source), _first_sound(source)
         packages = _packages(film, sound, limits)
-        _fill(packages, source, [stream for stream in (film, sound) if stream], limits)
+        meter = _fill(packages, source, [stream for stream in (film, sound) if stream], limits)
         contents = [package.finish() for package in packages]
     aside = len(packages) > 1
     return _Packed(
         content=contents[0],
         packing=packages[0].packing,
         has_film=film is not None,
+        sound_seconds=meter.lasted(sound) if sound else 0.0,
         audio=contents[1] if aside else b"",
         audio_type=packages[1].packing.content_type if aside else "",
     )
@@ -191,7 +193,7 @@ def _check_sound(stream: Any) -> None:
 
 def _fill(
     packages: Sequence[Package], source: Any, streams: Sequence[Any], limits: MediaLimits
-) -> None:
+) -> _Meter:
     meter = _Meter(limits)
     for packet in source.demux(streams):
         # The last packet of each stream is an empty one.
@@ -200,6 +202,7 @@ def _fill(
             for package in packages:
                 package.put(packet)
     meter.check_ends(source, streams)
+    return meter
 
 
 class _Meter:
@@ -234,14 +237,16 @@ class _Meter:
         if self._frames > limits.max_video_frames or self._packets > limits.max_packets:
             raise MediaRefused("The file has too many frames.")
 
+    def lasted(self, stream: Any) -> float:
+        return self._ends.get(stream.index, 0.0) - self._begins.get(stream.index, 0.0)
+
     def check_ends(self, source: Any, streams: Sequence[Any]) -> None:
         """Refuse a file whose end is missing, where its head says how long it should be."""
         if source.format.name == "mp3":
             return  # its length is guessed from its size
         for stream in streams:
-            lasted = self._ends.get(stream.index, 0.0) - self._begins.get(stream.index, 0.0)
             announced = float((stream.duration or 0) * (stream.time_base or 0))
-            self._check_end(lasted, announced)
+            self._check_end(self.lasted(stream), announced)
         # Matroska says it of the whole, which may hold subtitles that last longer.
         if len(streams) == len(source.streams):
             lasted = max(self._ends.values()) - min(self._begins.values())
@@ -267,7 +272,8 @@ def _video_copy(packed: _Packed, limits: MediaLimits) -> StreamCopy:
         content=packed.content,
         content_type=packed.packing.content_type,
         kind="video",
-        duration_seconds=round(film.end - film.start, 3),
+        # A speech over a single picture lasts as long as the speech.
+        duration_seconds=round(max(film.end - film.start, packed.sound_seconds), 3),
         width=stills[0].width,
         height=stills[0].height,
         frame_count=len(film.frames),

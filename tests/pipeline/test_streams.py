@@ -58,7 +58,8 @@ def test_a_video_becomes_our_copy_with_frames_and_sound(community, asked):
     post = attach(community, NewMedia(data=plain_film(), alt_text="Waves"))
     item = MediaItem.objects.get()
     assert (item.kind, item.state, item.content_type) == ("video", MediaState.READY, "video/mp4")
-    assert (item.width, item.height, item.duration_seconds) == (160, 120, 2.0)
+    assert (item.width, item.height) == (160, 120)
+    assert item.duration_seconds == pytest.approx(2.0, abs=0.05)
     assert len(item.frames) == len(item.frame_seconds) >= 12
     names = [item.file.name, item.audio.name, *item.frames]
     assert all(map(default_storage.exists, names))
@@ -75,7 +76,7 @@ def test_a_video_with_sound_is_two_questions(community, asked):
     assert isinstance(sound_part, AudioPart)
     assert (film_part.key, sound_part.key) == (f"media:{item.pk}", f"media:{item.pk}#audio")
     assert film_part.frame_seconds == tuple(item.frame_seconds)
-    assert film_part.duration_seconds == sound_part.duration_seconds == 2.0
+    assert film_part.duration_seconds == sound_part.duration_seconds == item.duration_seconds
     assert (film_part.content_type, sound_part.content_type) == ("video/mp4", "audio/mp4")
     assert film_part.scope == sound_part.scope == str(community.pk)
     assert all(path.exists() for path in (film_part.path, sound_part.path, *film_part.frame_paths))

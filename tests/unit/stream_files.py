@@ -46,6 +46,7 @@ def film(
     rate: int = 25,
     paint: Painter = moving,
     sound: str = "aac",
+    sound_seconds: float | None = None,
     colours: str = "yuv420p",
     rotation: int = 0,
     aspect: int = 1,
@@ -72,7 +73,7 @@ def film(
             made.mux(stream.encode(frame))
         made.mux(stream.encode())
         if beside is not None:
-            _hum(made, beside, seconds)
+            _hum(made, beside, seconds if sound_seconds is None else sound_seconds)
     return out.getvalue()
 
 

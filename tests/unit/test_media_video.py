@@ -578,11 +578,29 @@ def test_a_still_of_a_video_that_lies_on_its_side_is_no_picture_of_exif() -> Non
         assert len(still.getexif()) == 0
 
 
-def test_a_video_cut_short_without_encoding_keeps_what_is_shown() -> None:
-    """An edit list shows two of four seconds: the rest must not be there at all."""
+def with_edit(begin: float, lasts: float) -> bytes:
+    """Four seconds, of which an edit list shows some: it counts in ms, and in the film's ticks."""
     whole = film(seconds=4, paint=clock, sound="", x264_params="keyint=25:scenecut=0:bframes=0")
-    # Version 0 of the box: count, then duration in the film's own ticks, then where it begins.
-    shown = patched(whole, b"elst", 8, (2000).to_bytes(4, "big"))
-    prepared = prepare_media(shown)
+    ticks = int(begin * 12_800)
+    edit = round(lasts * 1000).to_bytes(4, "big") + ticks.to_bytes(4, "big")
+    return patched(whole, b"elst", 8, edit)
+
+
+def test_what_an_edit_cut_off_behind_is_not_there_at_all() -> None:
+    prepared = prepare_media(with_edit(0, 2))
     assert prepared.duration_seconds == pytest.approx(2.0, abs=0.1)
     assert len(frames_of(prepared.content)) <= 51
+
+
+def test_what_an_edit_cut_off_before_is_not_shown() -> None:
+    prepared = prepare_media(with_edit(1.5, 2.5))
+    assert prepared.duration_seconds == pytest.approx(2.5, abs=0.1)
+    assert prepared.frame_seconds[0] == 0
+    for seconds, still in seen(prepared):
+        assert pixel(still, (80, 60))[0] / 20 == pytest.approx(1.5 + seconds, abs=0.1)
+
+
+def test_a_speech_over_a_single_picture_lasts_as_long_as_it() -> None:
+    prepared = prepare_media(film(seconds=0.04, sound="aac", sound_seconds=3.0))
+    assert (prepared.frame_count, prepared.frame_seconds) == (1, (0.0,))
+    assert prepared.duration_seconds == pytest.approx(3.0, abs=0.1)

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from moderation import queries
-from moderation.errors import InvalidFields, InvalidSubmission, NotAllowed
+from moderation.errors import Conflict, InvalidFields, InvalidSubmission, NotAllowed
 from moderation.models import Community, FilterRule
 from moderation.pipeline.record import SYSTEM, Actor, Event, record_change, record_events
 from moderation.providers.own.filters import CommunityFilterProvider, check_rule
@@ -58,8 +58,8 @@ def set_filter(
 ) -> FilterRule:
     """Add a rule, or change the one that `rule_id` names; None for a community means every one.
 
-    `user` None is Gatehouse itself. Raises `InvalidSubmission`, and `NotAllowed` where a rule for
-    every community is not the user's to make.
+    `user` None is Gatehouse itself. Raises `InvalidSubmission`, `Conflict` for a rule that is gone,
+    and `NotAllowed` where a rule for every community is not the user's to make.
     """
     _must_answer_for(community, user)
     wanted = {
@@ -78,10 +78,13 @@ def set_filter(
 
 
 def drop_filter(*, rule: FilterRule, user: User | None) -> None:
-    """Take a rule away; what it found stays with its posts. Raises `NotAllowed`."""
+    """Take a rule away; what it found stays with its posts.
+
+    Raises `Conflict` for a rule that is gone, and `NotAllowed`.
+    """
     _must_answer_for(rule.community, user)
     with transaction.atomic():
-        row = FilterRule.objects.select_for_update().get(pk=rule.pk)
+        row = _locked(rule.pk, rule.community)
         _record("filter.removed", row, user, _facts(row))
         row.delete()
 
@@ -107,36 +110,34 @@ def add_filters(
     """Add a rule for each line that is not blank: all of them, or none.
 
     Rules that exist already stay as they are. Raises `InvalidFields`, whose fields are named
-    "line 1" and so on, and `NotAllowed`.
+    "line 1" and so on, `NotAllowed`, and `Conflict` where somebody adds the same at that moment.
     """
     _must_answer_for(community, user)
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     _refuse_too_many(kind, len(numbered))
-    patterns = list(_checked(kind, numbered))
-    with transaction.atomic():
-        if community is not None:
-            Community.objects.select_for_update(of=("self",)).get(pk=community.pk)
-        known = set(
-            FilterRule.objects.filter(community=community, kind=kind).values_list(
-                "pattern", flat=True
-            )
-        )
-        new = [pattern for pattern in dict.fromkeys(patterns) if pattern not in known]
-        rows = [
-            _checked_row(
-                FilterRule(
-                    community=community,
-                    kind=kind,
-                    pattern=pattern,
-                    category=category,
-                    score=score,
-                    label=label,
+    patterns = list(dict.fromkeys(_checked(kind, numbered)))
+    known = FilterRule.objects.filter(community=community, kind=kind)
+    try:
+        with transaction.atomic():
+            there = set(known.values_list("pattern", flat=True))
+            rows = [
+                _checked_row(
+                    FilterRule(
+                        community=community,
+                        kind=kind,
+                        pattern=pattern,
+                        category=category,
+                        score=score,
+                        label=label,
+                    )
                 )
-            )
-            for pattern in new
-        ]
-        FilterRule.objects.bulk_create(rows)
-        record_events([_added(row, user) for row in rows])
+                for pattern in patterns
+                if pattern not in there
+            ]
+            FilterRule.objects.bulk_create(rows)
+            record_events([_added(row, user) for row in rows])
+    except IntegrityError:
+        raise Conflict("Somebody added one of these just now. Send the list again.") from None
     return Added(len(rows), len(numbered) - len(rows))
 
 
@@ -176,7 +177,7 @@ def _store(
 ) -> FilterRule:
     row = FilterRule(community=community)
     if rule_id is not None:
-        row = FilterRule.objects.select_for_update().get(pk=rule_id, community=community)
+        row = _locked(rule_id, community)
     before = _facts(row)
     if rule_id is None or any(wanted[name] != before[name] for name in ("kind", "pattern")):
         # A rule that was good when it was made can always be switched off.
@@ -191,6 +192,14 @@ def _store(
     else:
         changed = {name: before[name] for name in before if before[name] != wanted[name]}
         _record("filter.changed", row, user, {**wanted, "before": changed})
+    return row
+
+
+def _locked(rule_id: int, community: Community | None) -> FilterRule:
+    rows = FilterRule.objects.select_for_update().filter(pk=rule_id, community=community)
+    row = rows.first()
+    if row is None:
+        raise Conflict("This rule was removed meanwhile.")
     return row
 
 

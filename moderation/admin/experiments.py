@@ -48,6 +48,10 @@ COLUMNS = (
     "extra_cost_usd",
 )
 _MICROS = 1_000_000
+_MODES = {
+    ExperimentMode.SHADOW: "Shadow: recorded, without effect",
+    ExperimentMode.LIVE: "Live: judges its share of authors",
+}
 
 
 class StartForm(forms.Form):
@@ -65,7 +69,7 @@ class StartForm(forms.Form):
         widget=forms.NumberInput(attrs={"step": "any"}),
     )
     mode = forms.ChoiceField(
-        choices=ExperimentMode.choices,
+        choices=[(mode.value, said) for mode, said in _MODES.items()],
         initial=ExperimentMode.SHADOW,
         widget=forms.RadioSelect,
         label="What the candidate may do",
@@ -123,10 +127,23 @@ def _policy_label(policy: PolicyRevision) -> str:
     return f"{policy.community.name}, policy {policy.number}{note}"
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, *_: Any) -> list[tuple[str, str]]:
+        return [("running", "Running"), ("ended", "Ended")]
+
+    def queryset(self, _: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("running", "ended"):
+            return queryset
+        return queryset.filter(ended_at__isnull=self.value() == "running")
+
+
 @admin.register(Experiment)
 class ExperimentAdmin(ReadOnlyAdmin):
-    list_display = ("name", "community", "tries", "mode", "percent", "state", "started_at")
-    list_filter = (CommunityFilter, "mode", ("ended_at", admin.EmptyFieldListFilter))
+    list_display = ("name", "community", "tries", "does", "percent", "state", "started_at")
+    list_filter = (CommunityFilter, StateFilter, "mode")
     list_select_related = ("community", "candidate__community")
     search_fields = ("name",)
     ordering = ("-started_at", "-id")
@@ -135,9 +152,13 @@ class ExperimentAdmin(ReadOnlyAdmin):
     def tries(self, experiment: Experiment) -> str:
         return f"policy {experiment.candidate.number}"
 
+    @admin.display(description="Mode")
+    def does(self, experiment: Experiment) -> str:
+        return _MODES[ExperimentMode(experiment.mode)]
+
     @admin.display(description="Share")
     def percent(self, experiment: Experiment) -> str:
-        return f"{experiment.share * 100:g} %"
+        return f"{experiment.share * 100:g}\u00a0%"
 
     @admin.display(description="State")
     def state(self, experiment: Experiment) -> str:
@@ -184,6 +205,7 @@ class ExperimentAdmin(ReadOnlyAdmin):
                 "title": "Experiment",
                 "subtitle": experiment.name,
                 "experiment": experiment,
+                "mode": self.does(experiment),
                 "percent": self.percent(experiment),
                 "found": found,
                 "agreed": said_share(found.agreed),
@@ -312,12 +334,12 @@ def said_share(share: Share) -> str:
     low, high = share.interval
     return (
         f"{share.hits} of {share.total}: {_percent(share.value)}"
-        f" (95 % interval {_percent(low)} to {_percent(high)})"
+        f" (95\u00a0% interval {_percent(low)} to {_percent(high)})"
     )
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+    return f"{share * 100:.1f}\u00a0%"
 
 
 def _table(found: Findings) -> list[Row]:

@@ -29,7 +29,13 @@ from moderation.admin.scoped import CommunityFilter, ScopedAdmin, own_communitie
 from moderation.admin.surroundings import staff
 from moderation.admin.words import policy_does
 from moderation.conf import get_conf
-from moderation.errors import InvalidFields, InvalidSubmission, NotAllowed, ProviderUnavailable
+from moderation.errors import (
+    Conflict,
+    InvalidFields,
+    InvalidSubmission,
+    NotAllowed,
+    ProviderUnavailable,
+)
 from moderation.models import Community, FilterRule
 from moderation.providers.own.filters import check_rule
 from moderation.vocabulary import Category, FilterKind
@@ -38,6 +44,8 @@ TRY = "_try"
 # Kinds that one line says in full; the others are lists or choices themselves.
 _PASTED_KINDS = (FilterKind.WORD, FilterKind.REGEX, FilterKind.LINK)
 _EVERYBODY = "Every community"
+# More names in one warning than this nobody reads.
+_MOST_NAMED = 20
 _TOO_SLOW = "The expressions took too long on this text. Make them simpler, or the text shorter."
 
 
@@ -370,9 +378,12 @@ class FilterRuleAdmin(ScopedAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        deaf = [one for one in own_communities(request) if not filters.asks_filters(one)]
-        context = {**(extra_context or {}), "deaf_communities": deaf}
-        response: HttpResponse = super().changelist_view(request, context)
+        context = {**(extra_context or {}), "deaf_communities": _deaf_communities(request)}
+        try:
+            response: HttpResponse = super().changelist_view(request, context)
+        except (InvalidSubmission, Conflict) as error:
+            messages.error(request, str(error))
+            return redirect(request.path)
         return response
 
     def changeform_view(
@@ -386,8 +397,8 @@ class FilterRuleAdmin(ScopedAdmin):
             response: HttpResponse = super().changeform_view(
                 request, object_id, form_url, extra_context
             )
-        except InvalidSubmission as error:
-            # Somebody else has saved the same rule since the form was checked.
+        except (InvalidSubmission, Conflict) as error:
+            # Somebody else has saved or removed the rule since the form was checked.
             messages.error(request, str(error))
             return redirect(request.path)
         return response
@@ -424,7 +435,7 @@ class FilterRuleAdmin(ScopedAdmin):
                 done = form.add(request)
             except InvalidFields as error:
                 wrong = error.errors
-            except (InvalidSubmission, NotAllowed) as error:
+            except (InvalidSubmission, Conflict, NotAllowed) as error:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, _told(done))
@@ -468,6 +479,14 @@ class FilterRuleAdmin(ScopedAdmin):
             f"moderation/admin/{template}",
             {**self.admin_site.each_context(request), **context},
         )
+
+
+def _deaf_communities(request: HttpRequest) -> list[Community]:
+    """Return one's own communities that have rules in use and a policy that asks none."""
+    with_rules = own_communities(request).filter(
+        pk__in=FilterRule.objects.filter(active=True).values("community")
+    )
+    return [one for one in with_rules[:_MOST_NAMED] if not filters.asks_filters(one)]
 
 
 def _told(done: filters.Added) -> str:

@@ -176,6 +176,8 @@ def test_a_start_keeps_what_was_asked_for(lea: User, garden: Community, as_user:
     assert "12.5 %" in text_of(answer)
     assert "Nothing was compared yet" in text_of(answer)
     assert "Stricter" in text_of(client.get(reverse(LIST)))
+    assert "Stricter" in text_of(client.get(reverse(LIST), {"state": "running"}))
+    assert "Stricter" not in text_of(client.get(reverse(LIST), {"state": "ended"}))
 
 
 @pytest.mark.parametrize(
@@ -286,8 +288,8 @@ def test_findings_set_the_two_side_by_side(
         ("Block", "Send to a person"): 1,
     }
     in_force, tried = answer.context["against"]
-    assert in_force.agreed.startswith("3 of 3: 100.0 %")
-    assert tried.agreed.startswith("1 of 3: 33.3 %")
+    assert in_force.agreed.startswith("3 of 3: 100.0\u00a0%")
+    assert tried.agreed.startswith("1 of 3: 33.3\u00a0%")
     assert (tried.wrongly_down, tried.wrongly_up, tried.left_to_people) == (1, 1, 0)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import reverse
 from django.utils.html import escape
 
@@ -61,6 +62,12 @@ def asked(community: Community | None, **fields: object) -> dict[str, object]:
         "active": "on",
         **fields,
     }
+
+
+def switch_off(client: Client, row: FilterRule, sent: Any = None, **options: Any) -> Any:
+    """Save the list with one row, whose switch is off unless `sent` says otherwise."""
+    form = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1", "form-0-id": str(row.pk)}
+    return client.post(reverse(LIST), {**form, "_save": "Save", **(sent or {})}, **options)
 
 
 def events() -> list[AuditEvent]:
@@ -195,17 +202,50 @@ def test_a_rule_is_switched_off_and_on_in_the_list(
 ) -> None:
     kept = rule(garden)
     client = as_user(lea)
-    form = {
-        "form-TOTAL_FORMS": "1",
-        "form-INITIAL_FORMS": "1",
-        "form-0-id": str(kept.pk),
-        "_save": "Save",
-    }
     for active, sent in ((False, {}), (True, {"form-0-active": "on"})):
-        client.post(reverse(LIST), {**form, **sent})
+        switch_off(client, kept, sent)
         kept.refresh_from_db()
         assert kept.active == active
     assert [event.facts["before"] for event in events()] == [{"active": True}, {"active": False}]
+
+
+@pytest.mark.parametrize("who", ["ada", "rea"])
+def test_only_leads_switch_rules_in_the_list(
+    who: str, people: dict[str, User], garden: Community, as_user: ClientFor
+) -> None:
+    kept = rule(garden)
+    assert switch_off(as_user(people[who]), kept).status_code == 403
+    kept.refresh_from_db()
+    assert kept.active
+
+
+def test_the_list_switches_no_foreign_rule(
+    lea: User, garden: Community, elsewhere: Community, as_user: ClientFor
+) -> None:
+    theirs = rule(elsewhere)
+    rule(garden)
+    switch_off(as_user(lea), theirs)
+    theirs.refresh_from_db()
+    assert theirs.active
+    assert events() == []
+
+
+def test_a_rule_that_is_gone_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, lea: User, garden: Community, as_user: ClientFor
+) -> None:
+    kept = rule(garden)
+    client = as_user(lea)
+    removed = client.get(reverse(LIST)).context["cl"].result_list[0]
+    real = filters.set_filter
+
+    def too_late(**fields: Any) -> FilterRule:
+        FilterRule.objects.filter(pk=removed.pk).delete()
+        return real(**fields)
+
+    monkeypatch.setattr(filters, "set_filter", too_late)
+    answer = switch_off(client, kept, follow=True)
+    assert "This rule was removed meanwhile." in answer.content.decode()
+    assert events() == []
 
 
 def test_a_rule_that_would_be_refused_today_can_be_switched_off(
@@ -348,7 +388,7 @@ def test_a_list_with_a_score_of_nothing_is_refused(lea: User, garden: Community)
 # Trying
 
 
-def tried(client: Any, community: Community | None, text: str) -> Any:
+def tried(client: Client, community: Community | None, text: str) -> Any:
     community_id = community.pk if community else ""
     return client.post(reverse(TRY), {"community": community_id, "text": text})
 
@@ -512,12 +552,12 @@ def test_the_list_says_where_no_policy_asks_filters(
     lea: User, garden: Community, as_user: ClientFor
 ) -> None:
     client = as_user(lea)
+    rule(garden)
     assert "not ask <code>filters</code>" not in client.get(reverse(LIST)).content.decode()
     deaf = {**DEFAULT_DOCUMENT, "route": {"text": ["local_text"]}}
     garden.policy = garden.policy_revisions.create(number=2, document=deaf)
     garden.save()
     assert "not ask <code>filters</code>" in client.get(reverse(LIST)).content.decode()
-    rule(garden)
     assert "not ask <code>filters</code>" in tried(client, garden, "casino").content.decode()
 
 

@@ -104,6 +104,12 @@ def _prepare(item: MediaItem) -> None:
         logger.info("media_refused", extra={"media": str(item.pk), "error": error.code})
         _settle(item, MediaState.REFUSED, refusal=str(error)[:300])
         return
+    except FileNotFoundError:
+        # Whoever holds another revision of the post may have prepared it since we looked.
+        item.refresh_from_db(fields=["state"])
+        if item.state == MediaState.WAITING:
+            raise
+        return
     _store(item, prepared)
 
 
@@ -150,10 +156,29 @@ def _store(item: MediaItem, prepared: PreparedMedia) -> None:
     _settle(item, MediaState.READY)
 
 
+# An edit may remove an attachment while it is prepared: only this is written, nothing else.
+_FOUND_OUT = (
+    "audio",
+    "content_type",
+    "duration_seconds",
+    "file",
+    "frame_seconds",
+    "frames",
+    "height",
+    "incoming",
+    "kind",
+    "perceptual_hash",
+    "refusal",
+    "sha256",
+    "state",
+    "width",
+)
+
+
 def _settle(item: MediaItem, state: MediaState, *, refusal: str = "") -> None:
     incoming, item.incoming = item.incoming.name, ""
     item.state, item.refusal = state, refusal
-    item.save()
+    item.save(update_fields=_FOUND_OUT)
     if incoming:
         default_storage.delete(incoming)
 

@@ -84,6 +84,14 @@ MATRIX = {
         "GET": (200, 200, 200, 200, 200, 200, 200),
         "POST": (405, 405, 405, 405, 405, 405, 405),
     },
+    "dialects:openai": {
+        "POST": (401, 401, 401, 401, 200, 403, 200),
+        "GET": (401, 401, 401, 401, 405, 403, 405),
+    },
+    "dialects:openai-bare": {
+        "POST": (401, 401, 401, 401, 200, 403, 200),
+        "GET": (401, 401, 401, 401, 405, 403, 405),
+    },
     # Only the message itself can prove whose it is.
     "callback": {
         "GET": (405, 405, 405, 405, 405, 405, 405),
@@ -100,7 +108,10 @@ MATRIX = {
 KEY_PLACES: dict[str, tuple[str, str]] = {}
 
 # What each dialect is asked.
-DIALECT_BODIES: dict[str, dict[str, object]] = {}
+DIALECT_BODIES: dict[str, dict[str, object]] = {
+    "dialects:openai": {"input": "The tomatoes are finally ripe."},
+    "dialects:openai-bare": {"input": "The tomatoes are finally ripe."},
+}
 
 # Pages answer strangers with a login, not with a status: they have tests of their own.
 PAGES = ("admin/", "accounts/", "media/")

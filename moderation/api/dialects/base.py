@@ -6,6 +6,8 @@ then name a community. Sessions count for nothing here.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,8 +36,6 @@ from moderation.policy.document import Policy
 from moderation.providers.registry import get_provider
 from moderation.vocabulary import Action, Category, Dialect, Outcome, Scope
 
-# Below these addresses nobody comes with a session, so that none has to be looked for.
-PREFIXES = ("/v1/moderations", "/moderations", "/v1alpha1/comments:")
 COMMUNITY_HEADER = "X-Gatehouse-Community"
 MODEL_HEADER = "X-Gatehouse-Model"
 JUDGED_BY_HEADER = "X-Gatehouse-Judged-By"
@@ -45,6 +45,7 @@ FLAGGING = frozenset({Action.REVIEW, Action.BLOCK})
 
 # A service says itself which model it is; nothing else may get into a header.
 _NOT_IN_A_VERSION = re.compile(r"[^\w.:/+@-]+", re.ASCII)
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII)
 _SCHEME = "bearer "
 
 
@@ -112,10 +113,20 @@ def community_of(request: Request, fields: Fields) -> Community:
     return caller_of(request).community(slug or request.headers.get(COMMUNITY_HEADER, ""))
 
 
+def file_in(url: str) -> bytes:
+    """Return the file in a `data:` URL, b"" where it holds none."""
+    head = _DATA_URL.match(url)
+    try:
+        return base64.b64decode(url[head.end() :], validate=True) if head else b""
+    except binascii.Error:
+        return b""
+
+
 def judge(request: Request, drafts: Sequence[Draft]) -> list[Checked]:
     """Return what the policy says of each draft, within the time that a dialect's caller has.
 
-    Raises `RateLimited`, and `InvalidSubmission` for a draft with nothing in it.
+    Each draft after the first costs a token. Raises `RateLimited`, and `InvalidSubmission` for a
+    draft with nothing in it.
     """
     if len(drafts) > 1:
         spend(request, check_bucket(caller_of(request)), tokens=len(drafts) - 1)
@@ -137,24 +148,32 @@ def answer(
 
     `not_judged` are names of the dialect's own whose 0 in the answer means nothing.
     """
-    headers = {MODEL_HEADER: model_id(community, checked[0].policy_number)}
-    headers[JUDGED_BY_HEADER] = ", ".join(_judges(checked))
+    headers = {
+        MODEL_HEADER: model_id(community, checked),
+        JUDGED_BY_HEADER: ", ".join(_judges(checked)),
+    }
     if missing := ", ".join(not_judged):
         headers[NOT_JUDGED_HEADER] = missing
     return Response(body, headers=headers)
 
 
-def model_id(community: Community, policy_number: int | None) -> str:
+def model_id(community: Community, checked: Sequence[Checked]) -> str:
     """Return the name of everything that scores rest on: `gatehouse-3-5d41402abc4b`.
 
     The number of the community's policy (`builtin` without one), and a digest of everybody whom
-    that policy may ask, with the versions of their models. It is the same for as long as the same
-    text gets the same scores.
+    that policy may ask, with the versions of their models, and of the language it expects. It
+    stays the same for as long as the same text gets the same scores.
     """
-    policy = policy_of_number(community, policy_number)
+    number = policy_number(community, checked)
+    policy = policy_of_number(community, number)
     judges = [f"{name}={_version_of(name)}" for name in sorted(policy.providers())]
     digest = hashlib.sha256("\n".join([community.language, *judges]).encode()).hexdigest()
-    return f"gatehouse-{policy_number or 'builtin'}-{digest[:12]}"
+    return f"gatehouse-{number or 'builtin'}-{digest[:12]}"
+
+
+def policy_number(community: Community, checked: Sequence[Checked]) -> int | None:
+    """Return the number of the policy that judged, or that would have where nothing was asked."""
+    return checked[0].policy_number if checked else queries.policy_number_of(community.policy_id)
 
 
 def policy_of_number(community: Community, number: int | None) -> Policy:

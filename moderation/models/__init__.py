@@ -11,6 +11,7 @@ from moderation.models.communities import (
 )
 from moderation.models.enforcement import Effect, Enforcement, RejectedContent
 from moderation.models.experiments import Experiment, ExperimentOutcome
+from moderation.models.labels import SuggestedScore
 from moderation.models.posts import Author, MediaItem, Post, PostRevision
 from moderation.models.providers import (
     CallbackMessage,
@@ -60,5 +61,6 @@ __all__ = [
     "RejectedContent",
     "Review",
     "Submission",
+    "SuggestedScore",
     "VerdictRecord",
 ]

@@ -40,3 +40,23 @@ class ShortMemory(Generic[Value]):
     def clear(self) -> None:
         with self._guard:
             self._kept.clear()
+
+
+class Reloaded(Generic[Value]):
+    """One value that is read anew, from what it was before, when it is older than `seconds`.
+
+    Readers wait for each other, so that it is read once. Errors are not remembered.
+    """
+
+    def __init__(self, read: Callable[[Value | None], Value], *, seconds: float) -> None:
+        self._read = read
+        self._seconds = seconds
+        self._guard = threading.Lock()
+        self._kept: tuple[float, Value] | None = None
+
+    def get(self) -> Value:
+        with self._guard:
+            if self._kept is None or time.monotonic() - self._kept[0] >= self._seconds:
+                before = self._kept[1] if self._kept is not None else None
+                self._kept = (time.monotonic(), self._read(before))
+            return self._kept[1]

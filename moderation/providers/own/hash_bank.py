@@ -7,8 +7,6 @@ never a score of 0.
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from moderation.coordination.short_memory import Reloaded
 from moderation.media.pdq import (
     DEFAULT_MAX_DISTANCE,
     MIN_QUALITY,
@@ -54,7 +53,6 @@ class _Loaded:
     hashes: Bank
     max_distances: npt.NDArray[np.uint16]
     version: str
-    loaded_at: float
 
 
 class HashBankProvider:
@@ -71,28 +69,18 @@ class HashBankProvider:
     def __init__(
         self, load: Callable[[], Iterable[Banked]], *, reload_seconds: float = RELOAD_SECONDS
     ) -> None:
-        self._load = load
-        self._reload_seconds = reload_seconds
-        self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._bank = Reloaded[_Loaded](lambda _: _read(load()), seconds=reload_seconds)
 
     @property
     def model_version(self) -> str:
-        return self._bank().version
+        return self._bank.get().version
 
     def is_available(self) -> bool:
         return True
 
     def judge(self, parts: Sequence[AnyPart]) -> list[Answer]:
-        bank = self._bank()
+        bank = self._bank.get()
         return [_look_up(part, bank) for part in parts]
-
-    def _bank(self) -> _Loaded:
-        with self._lock:
-            loaded = self._loaded
-            if loaded is None or time.monotonic() - loaded.loaded_at >= self._reload_seconds:
-                loaded = self._loaded = _read(self._load())
-            return loaded
 
 
 def _read(entries: Iterable[Banked]) -> _Loaded:
@@ -104,7 +92,6 @@ def _read(entries: Iterable[Banked]) -> _Loaded:
         hashes=bank_of([entry.perceptual_hash for entry in ordered]),
         max_distances=np.array([entry.max_distance for entry in ordered], dtype=np.uint16),
         version=f"pdq-1:{digest[:12]}",
-        loaded_at=time.monotonic(),
     )
 
 

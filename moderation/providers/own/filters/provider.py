@@ -7,13 +7,12 @@ moderators' own lists know nothing of it is no reason to publish it.
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from moderation.coordination.short_memory import Reloaded
 from moderation.errors import ProviderUnavailable
 from moderation.providers.base import Answer, AnyPart, Span, TextPart
 from moderation.providers.own.filters.reading import Reading
@@ -40,7 +39,6 @@ class _Loaded:
     rules: frozenset[Rule]
     sets: Mapping[str, RuleSet]
     version: str
-    loaded_at: float
 
 
 class CommunityFilterProvider:
@@ -57,35 +55,27 @@ class CommunityFilterProvider:
     def __init__(
         self, load: Callable[[], Iterable[Rule]], *, reload_seconds: float = RELOAD_SECONDS
     ) -> None:
-        self._load = load
-        self._reload_seconds = reload_seconds
-        self._lock = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._rules = Reloaded[_Loaded](
+            lambda before: _read(load(), before), seconds=reload_seconds
+        )
 
     @property
     def model_version(self) -> str:
-        return self._rules().version
+        return self._rules.get().version
 
     def is_available(self) -> bool:
         return True
 
     def judge(self, parts: Sequence[AnyPart]) -> list[Answer]:
         """Return one answer a part, in order; parts other than text are not judged."""
-        loaded = self._rules()
+        loaded = self._rules.get()
         return [_answer(part, loaded) for part in parts]
-
-    def _rules(self) -> _Loaded:
-        with self._lock:
-            loaded = self._loaded
-            if loaded is None or time.monotonic() - loaded.loaded_at >= self._reload_seconds:
-                loaded = self._loaded = _read(self._load(), loaded)
-            return loaded
 
 
 def _read(rules: Iterable[Rule], before: _Loaded | None) -> _Loaded:
     read = frozenset(rules)
     if before is not None and before.rules == read:
-        return _Loaded(read, before.sets, before.version, time.monotonic())
+        return before
     by_scope: dict[str, list[Rule]] = {}
     # In one order always, so that the same rules have the same version in every process.
     for rule in sorted(read):
@@ -101,7 +91,6 @@ def _read(rules: Iterable[Rule], before: _Loaded | None) -> _Loaded:
             for scope, of_scope in by_scope.items()
         },
         version=f"filters-{REVISION}:{digest[:12]}",
-        loaded_at=time.monotonic(),
     )
 
 

@@ -46,12 +46,13 @@ MOST_FETCHES_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A post that nobody has sent yet."""
+    """A post that nobody has sent yet. Without a `language` it has the community's."""
 
     community: Community
     title: str = ""
     body: str = ""
     media: tuple[NewMedia, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +225,17 @@ class _Case:
 
     @property
     def around(self) -> Circumstances:
-        return Circumstances(language=self.rules.language, has_media=bool(self.pictures))
+        return Circumstances(language=self._language, has_media=bool(self.pictures))
+
+    @property
+    def _language(self) -> str:
+        return self.draft.language or self.rules.language
 
     def questions(self) -> list[AnyPart]:
         asked = [part for item in self.pictures for part in item.parts]
         if self.text:
             scope = str(self.draft.community.pk)
-            asked.append(TextPart(TEXT_KEY, self.text, self.rules.language, scope=scope))
+            asked.append(TextPart(TEXT_KEY, self.text, self._language, scope=scope))
         return asked
 
     def blocked_words(self) -> list[tuple[int, int]]:

@@ -96,10 +96,14 @@ def rescan_view(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(found: Estimate) -> dict[str, Any]:
+    about = "" if found.is_exact else "about "
+    cost = rescans.dollars(found.cost_micros)
     return {
         "found": found,
-        "cost": rescans.dollars(found.cost_micros),
-        "duration": rescans.duration(found.seconds),
+        "posts": f"{about}{found.posts:,}" if found.posts or found.is_exact else "few, if any",
+        "walked": f"{about}{found.walked:,}",
+        "cost": f"{about}{cost}" if found.cost_micros else "nothing",
+        "duration": f"about {rescans.duration(found.seconds)}",
         "uses": [(use, rescans.dollars(use.cost_micros)) for use in found.uses if use.is_set_up],
     }
 

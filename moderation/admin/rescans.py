@@ -152,4 +152,4 @@ def duration(seconds: float) -> str:
     for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{round(seconds / size)} {unit}"
-    return "less than a minute" if seconds < 60 else "a minute or two"
+    return "a minute or two" if seconds > 60 else "a minute"

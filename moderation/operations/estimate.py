@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 from uuid import UUID, uuid4
-
-from django.db.models import F, Window
-from django.db.models.functions import RowNumber
 
 from moderation import queries
 from moderation.asking import Answered, Question
 from moderation.asking.board import Board, Wanted
 from moderation.models import Post, ProviderResult, Submission
-from moderation.operations.rescan import MOST_COUNTED, count_posts
 from moderation.pipeline.lease import Claim
-from moderation.pipeline.rescan import Selection, matching_posts, walked_posts
+from moderation.pipeline.rescan import Selection, Tally, matching_posts, some_posts, tally
 from moderation.pipeline.screen import foresee
 from moderation.providers import registry
 from moderation.providers.base import Answer
@@ -56,9 +52,9 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`walked` posts are looked through and `posts` of them sent; a sample of them was looked at.
+    """`walked` posts are looked through and `posts` of them sent.
 
-    `is_more` says that they are more than were counted.
+    It is exact where all of them were looked at instead of a `sample`.
     """
 
     walked: int
@@ -66,12 +62,8 @@ class Estimate:
     sample: int
     uses: tuple[Use, ...]
     seconds: float
-    is_more: bool = False
-    pace_is_known: bool = True
-
-    @property
-    def is_exact(self) -> bool:
-        return self.sample == self.walked and not self.is_more
+    is_exact: bool
+    pace_is_known: bool
 
     @property
     def calls(self) -> int:
@@ -89,35 +81,33 @@ class Estimate:
 
 def estimate(selection: Selection) -> Estimate:
     """Return what a rescan of a selection would take now, at most."""
-    walked = count_posts(selection)
-    sample = _sample(selection, walked)
+    now = queries.database_now()
+    walked = tally(selection, now=now)
+    sample = _sample(selection, walked, now)
     chosen = _to_be_sent(matching_posts(selection, sample))
-    scale = walked / len(sample) if sample else 0.0
+    scale = walked.number / len(sample) if sample else 0.0
     asked = _whom_they_need(chosen)
     posts = round(len(chosen) * scale)
     uses = tuple(_use(name, round(number * scale)) for name, number in sorted(asked.items()))
     pace = _recent_pace()
     per_second = pace or _USUAL_PER_SECOND
     return Estimate(
-        walked=walked,
+        walked=walked.number,
         posts=posts,
         sample=len(sample),
         uses=uses,
         seconds=max([posts / per_second, *(use.seconds for use in uses)]),
-        is_more=walked >= MOST_COUNTED,
+        is_exact=walked.is_exact and len(sample) == walked.number,
         pace_is_known=pace is not None,
     )
 
 
-def _sample(selection: Selection, walked: int) -> list[UUID]:
+def _sample(selection: Selection, walked: Tally, now: datetime) -> Sequence[UUID]:
     """Return posts spread evenly over those that are walked through; all of a few."""
-    step = -(-walked // SAMPLE) or 1
-    posts = walked_posts(selection)
-    if step == 1:
-        return list(posts.values_list("pk", flat=True)[:SAMPLE])
-    numbered = posts.annotate(place=Window(RowNumber(), order_by=F("pk").asc()))
-    spread = numbered.annotate(rest=F("place") % step).filter(rest=0)
-    return list(spread.values_list("pk", flat=True)[:SAMPLE])
+    if not walked.is_exact:
+        return some_posts(selection, number=SAMPLE, now=now)
+    step = -(-walked.number // SAMPLE) or 1
+    return walked.counted[::step]
 
 
 def _to_be_sent(post_ids: Sequence[UUID]) -> list[UUID]:

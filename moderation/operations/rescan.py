@@ -12,7 +12,6 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Final
 
 from celery import states
 from django.contrib.auth.models import User
@@ -30,7 +29,8 @@ from moderation.pipeline.rescan import (
     matching_posts,
     next_posts,
     rescan_posts,
-    walked_posts,
+    tally,
+    unseen_posts,
 )
 from moderation.policy.document import Policy
 from moderation.vocabulary import ActorKind, Lane
@@ -41,8 +41,6 @@ BATCH = 200
 TURN_SECONDS = 5.0
 # A full lane has room again, and live posts are through, after about this time.
 PAUSE_SECONDS = 2.0
-# Beyond this many a number of posts is a lower bound: counting reads an index entry each.
-MOST_COUNTED: Final = 1_000_000
 
 
 class _Step(Enum):
@@ -95,11 +93,6 @@ def run_turn(operation_id: str, turn: int | None = None) -> None:
         ledger.ring_for_next(operation_id, turn=mine, in_seconds=wait_seconds)
 
 
-def count_posts(selection: Selection, *, most: int = MOST_COUNTED) -> int:
-    """Return how many posts a rescan walks through, `most` for that many or more."""
-    return walked_posts(selection).order_by()[:most].count()
-
-
 def _work(event: AuditEvent) -> _Work:
     assert event.community_id is not None
     community = Community.objects.get(pk=event.community_id)
@@ -128,10 +121,17 @@ def _begin_turn(work: _Work, turn: int | None) -> int | None:
 
 
 def _note_total(work: _Work) -> None:
-    total = count_posts(work.selection, most=work.most or MOST_COUNTED)
+    total = _count(work)
     with transaction.atomic():
         row = progress.lock(work.id, ledger.RESCAN_TASK)
         progress.write(row, replace(progress.read(row), total=total), status=row.status)
+
+
+def _count(work: _Work) -> int:
+    before = work.selection.judged_before
+    if before is not None:
+        return unseen_posts(work.selection, before)[: work.most].count()
+    return tally(work.selection, now=queries.database_now()).number
 
 
 def _take_step(work: _Work, turn: int) -> _Step:
@@ -145,11 +145,11 @@ def _take_step(work: _Work, turn: int) -> _Step:
         if limit <= 0:
             progress.write(row, replace(so_far, waits_for=waits_for))
             return _Step.WAIT
-        left = limit if work.most is None else work.most - so_far.done
-        now = _send_next(work, so_far, min(limit, left))
-        if now is None:
-            ledger.finish(work.id, so_far.to_facts())
-            progress.write(row, so_far, status=states.SUCCESS)
+        left = limit if work.most is None else min(limit, work.most - so_far.done)
+        now, is_end = _send_next(work, so_far, left)
+        if is_end or now.done == work.most:
+            progress.write(row, replace(now, total=now.done), status=states.SUCCESS)
+            ledger.finish(work.id, replace(now, total=now.done).to_facts())
             return _Step.END
         progress.write(row, now)
     if now.sent > so_far.sent:
@@ -158,23 +158,22 @@ def _take_step(work: _Work, turn: int) -> _Step:
     return _Step.GO_ON if limit == BATCH else _Step.WAIT
 
 
-def _send_next(work: _Work, so_far: Progress, limit: int) -> Progress | None:
-    """Send what fits of the next posts; return how far it is then, None at the end."""
-    posts, place = next_posts(work.selection, after=so_far.after, limit=limit)
-    if not posts:
-        return None
+def _send_next(work: _Work, so_far: Progress, limit: int) -> tuple[Progress, bool]:
+    """Send what fits of the next posts; return how far it is then, and whether that is the end."""
+    walk = next_posts(work.selection, after=so_far.after, limit=limit)
     sent = rescan_posts(
-        matching_posts(work.selection, posts),
+        matching_posts(work.selection, walk.posts),
         asked_at=work.asked_at,
         operation=work.id,
         actor=work.actor,
     )
-    done = so_far.done + len(posts)
-    return replace(
+    done = so_far.done + len(walk.posts)
+    now = replace(
         so_far,
         done=done,
         total=max(so_far.total, done),
         sent=so_far.sent + sent,
-        after=place,
+        after=walk.place,
         waits_for="",
     )
+    return now, walk.is_end

@@ -10,8 +10,7 @@ from moderation import queries
 from moderation.errors import Conflict
 from moderation.models import Community
 from moderation.operations import ledger
-from moderation.operations.rescan import count_posts
-from moderation.pipeline.rescan import Selection
+from moderation.pipeline.rescan import Selection, unseen_posts
 from moderation.policy.document import RescanRhythm
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,8 @@ def due_posts(community_id: int, rhythm: RescanRhythm, now: datetime) -> Selecti
 
 def _start(community: Community, rhythm: RescanRhythm, now: datetime) -> str | None:
     selection = due_posts(community.pk, rhythm, now)
-    if not count_posts(selection, most=1):
+    assert selection.judged_before is not None
+    if not unseen_posts(selection, selection.judged_before).exists():
         return None
     try:
         return ledger.start_operation(

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
+from moderation.identifiers import first_id_at, made_at
 from moderation.models import Post, ProviderResult, VerdictRecord
 from moderation.pipeline.again import send_again
 from moderation.pipeline.record import Actor
@@ -79,47 +80,119 @@ class Selection:
         )
 
 
-def walked_posts(selection: Selection) -> QuerySet[Post]:
-    """Return the posts that a rescan walks through, in its order, whatever their evidence says."""
-    posts = Post.objects.filter(
+# --- in which order ------------------------------------------------------------------------------
+
+# Rows that one step reads at most: what no step finds costs further steps, never a longer one.
+WINDOW = 1_000
+_COUNTING_WINDOW = 10_000
+# Somebody waits for the number: what more rows there are is worked out from the time of these.
+MOST_COUNTED = 50_000
+# Ids are made by the clocks of web servers, times by the database's.
+_CLOCKS_APART = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The next posts, and the place after them. `is_end` says that nothing comes after it."""
+
+    posts: list[UUID]
+    place: str
+    is_end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many posts a rescan walks through; `counted` are the first of them, or all."""
+
+    number: int
+    counted: Sequence[UUID]
+
+    @property
+    def is_exact(self) -> bool:
+        return self.number == len(self.counted)
+
+
+def next_posts(selection: Selection, *, after: str, limit: int) -> Walk:
+    """Walk on from a place, "" for the beginning; there may be no post in a step."""
+    if selection.judged_before is not None:
+        return _walk_by_age(selection, selection.judged_before, after, limit)
+    return _walk_by_key(selection, after, limit, WINDOW)
+
+
+def tally(selection: Selection, *, now: datetime) -> Tally:
+    """Count the posts that a rescan walks through."""
+    counted: list[UUID] = []
+    place = ""
+    for _ in range(MOST_COUNTED // _COUNTING_WINDOW):
+        walk = _walk_by_key(selection, place, _COUNTING_WINDOW, _COUNTING_WINDOW)
+        counted += walk.posts
+        place = walk.place
+        if walk.is_end:
+            return Tally(len(counted), counted)
+    whole, done = (
+        min(selection.until, now) - selection.since,
+        made_at(UUID(place)) - selection.since,
+    )
+    share = max(1.0, whole / done) if done else 1.0
+    return Tally(max(len(counted) + 1, round(len(counted) * share)), counted)
+
+
+def some_posts(selection: Selection, *, number: int, now: datetime) -> list[UUID]:
+    """Return about so many posts, from moments that lie evenly between the first and the last."""
+    moments, at_each = number // 20, 20
+    step = (min(selection.until, now) - selection.since) / moments
+    places = [first_id_at(selection.since + place * step) for place in range(moments)]
+    walks = [_walk_by_key(selection, str(place), at_each, WINDOW) for place in places]
+    return list(dict.fromkeys(pk for walk in walks for pk in walk.posts))
+
+
+def _walk_by_key(selection: Selection, after: str, limit: int, window: int) -> Walk:
+    # An id is never older than the post's time, unless clocks differ.
+    place = UUID(after) if after else first_id_at(selection.since - _CLOCKS_APART)
+    rows = list(
+        Post.objects.filter(community_id=selection.community_id, pk__gt=place)
+        .order_by("pk")
+        .values_list("pk", "created_at", "status", "deleted_at")[:window]
+    )
+    found: list[UUID] = []
+    for pk, created_at, status, deleted_at in rows:
+        if len(found) == limit:
+            return Walk(found, str(place), is_end=False)
+        place = pk
+        if (
+            deleted_at is None
+            and selection.since <= created_at < selection.until
+            and selection.status in (None, status)
+        ):
+            found.append(pk)
+    return Walk(found, str(place), is_end=len(rows) < window)
+
+
+def _walk_by_age(selection: Selection, before: datetime, after: str, limit: int) -> Walk:
+    posts = unseen_posts(selection, before)
+    if after:
+        time, _, last = after.partition(" ")
+        decided_at = datetime.fromisoformat(time)
+        posts = posts.filter(
+            Q(decided_at__gt=decided_at) | Q(decided_at=decided_at, pk__gt=UUID(last)),
+            decided_at__gte=decided_at,
+        )
+    rows = list(posts.values_list("pk", "decided_at")[:limit])
+    place = f"{rows[-1][1]:%Y-%m-%dT%H:%M:%S.%f%z} {rows[-1][0]}" if rows else after
+    return Walk([pk for pk, _ in rows], place, is_end=len(rows) < limit)
+
+
+def unseen_posts(selection: Selection, before: datetime) -> QuerySet[Post]:
+    """Return what readers see and nobody looked at since `before`, the longest unseen first."""
+    return Post.objects.filter(
         community_id=selection.community_id,
+        visibility=Visibility.PUBLIC,
+        # Follows from the next condition; an index of these times is then read from there on.
+        decided_at__gte=selection.since,
         created_at__gte=selection.since,
         created_at__lt=selection.until,
-        deleted_at__isnull=True,
-    )
-    if selection.status is not None:
-        posts = posts.filter(status=selection.status)
-    if selection.judged_before is not None:
-        return posts.filter(
-            visibility=Visibility.PUBLIC, decided_at__lt=selection.judged_before
-        ).order_by("decided_at", "pk")
-    return posts.order_by("pk")
-
-
-def next_posts(selection: Selection, *, after: str, limit: int) -> tuple[list[UUID], str]:
-    """Return the next posts to walk through, and the place after them; `after` is "" at first."""
-    walked = walked_posts(selection)
-    if after:
-        walked = walked.filter(_beyond(selection, after))
-    found = list(walked.values_list("pk", "decided_at")[:limit])
-    if not found:
-        return [], after
-    last, decided_at = found[-1]
-    posts = [pk for pk, _ in found]
-    if selection.judged_before is None or decided_at is None:
-        return posts, str(last)
-    return posts, f"{decided_at.isoformat()} {last}"
-
-
-def _beyond(selection: Selection, place: str) -> Q:
-    if selection.judged_before is None:
-        return Q(pk__gt=UUID(place))
-    time, _, last = place.partition(" ")
-    decided_at = datetime.fromisoformat(time)
-    # The first condition follows from the others; databases find their place in an index by it.
-    return Q(decided_at__gte=decided_at) & (
-        Q(decided_at__gt=decided_at) | Q(decided_at=decided_at, pk__gt=UUID(last))
-    )
+        decided_at__lt=before,
+    ).order_by("decided_at", "pk")
 
 
 # --- what the newest verdicts rest on ------------------------------------------------------------

@@ -162,6 +162,22 @@ def test_what_makes_no_sense_is_neither_estimated_nor_started(
     assert sent == []
 
 
+def test_what_a_sample_did_not_find_can_be_looked_for_all_the_same(
+    lea: User, garden: Community, as_user: ClientFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moderation.pipeline.rescan.MOST_COUNTED", 2)
+    monkeypatch.setattr("moderation.pipeline.rescan._COUNTING_WINDOW", 1)
+    PostFactory.create_batch(3, author__community=garden)
+    client = as_user(lea)
+    shown = page(client, RESCAN, **days(garden, status="rejected"))
+    assert "few, if any" in shown
+    assert ">Start</button>" in shown
+    monkeypatch.undo()
+    shown = page(client, RESCAN, **days(garden, status="rejected"))
+    assert "There is nothing to look at." in shown
+    assert ">Start</button>" not in shown
+
+
 def test_pressing_start_twice_starts_one(
     lea: User, garden: Community, as_user: ClientFor, sent: Sent
 ) -> None:

@@ -1,19 +1,24 @@
 """Old posts looked at again: which they are, in which order, and what becomes of them."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.db.models.functions import Now
 
 from moderation import queries
+from moderation.identifiers import first_id_at
 from moderation.models import Post, ProviderResult, Review, Submission, VerdictRecord
+from moderation.pipeline import rescan
 from moderation.pipeline.record import SYSTEM
 from moderation.pipeline.rescan import (
     Selection,
     matching_posts,
     next_posts,
     rescan_posts,
-    walked_posts,
+    some_posts,
+    tally,
+    unseen_posts,
 )
 from moderation.vocabulary import (
     Action,
@@ -74,14 +79,18 @@ def look_at(post, revision=1, *, shadow=False, **evidence):
         )
 
 
-def chosen(selection):
+def id_at(moment):
+    return UUID(int=first_id_at(moment).int + 1)
+
+
+def chosen(selection, limit=2):
     """Walk to the end by twos; return what matched."""
-    found, after = [], ""
-    while True:
-        posts, after = next_posts(selection, after=after, limit=2)
-        if not posts:
-            return found
-        found += matching_posts(selection, posts)
+    found, place, is_end = [], "", False
+    while not is_end:
+        walk = next_posts(selection, after=place, limit=limit)
+        found += matching_posts(selection, walk.posts)
+        place, is_end = walk.place, walk.is_end
+    return found
 
 
 # --- which posts ---------------------------------------------------------------------------------
@@ -178,7 +187,53 @@ def test_what_nobody_looked_at_for_longest_comes_first(community):
     selection = select(community, judged_before=now - timedelta(days=30))
     # Of equal age are more than one step takes.
     assert chosen(selection) == [*sorted([posts[2], posts[4], posts[6]]), posts[3]]
-    assert walked_posts(selection).count() == 4
+    assert unseen_posts(selection, selection.judged_before).count() == 4
+
+
+def test_no_step_reads_more_rows_than_a_window(community, monkeypatch):
+    """However rare what is looked for: the walk goes on behind posts that do not fit."""
+    monkeypatch.setattr(rescan, "WINDOW", 2)
+    for _ in range(5):
+        PostFactory.create(author__community=community)
+    last = PostFactory.create(author__community=community, status=Status.REJECTED)
+    selection = select(community, status=Status.REJECTED)
+    first = next_posts(selection, after="", limit=10)
+    assert (first.posts, first.is_end) == ([], False)
+    assert chosen(selection) == [last.pk]
+
+
+def test_the_walk_begins_a_day_before_its_first(community):
+    """Ids and times come from two clocks; what is older than both needs no reading."""
+    now = queries.database_now()
+    ids = [id_at(now - timedelta(hours=hours)) for hours in (50, 25, 23)]
+    for pk in ids:
+        PostFactory.create(pk=pk, author__community=community, created_at=now)
+    assert chosen(Selection(community.pk, now, UNTIL)) == [ids[2]]
+    assert chosen(Selection(community.pk, now + timedelta(seconds=1), UNTIL)) == []
+
+
+def test_posts_are_counted_and_a_large_number_is_worked_out(community, monkeypatch):
+    now = queries.database_now()
+    posts = [
+        PostFactory.create(
+            pk=id_at(now - timedelta(hours=hours)),
+            author__community=community,
+            created_at=now - timedelta(hours=hours),
+        ).pk
+        for hours in range(100, 0, -1)
+    ]
+    selection = Selection(community.pk, now - timedelta(hours=100), UNTIL)
+    counted = tally(selection, now=now)
+    assert (counted.number, counted.is_exact, counted.counted) == (100, True, posts)
+    monkeypatch.setattr(rescan, "_COUNTING_WINDOW", 10)
+    assert tally(selection, now=now).is_exact
+    monkeypatch.setattr(rescan, "MOST_COUNTED", 20)
+    counted = tally(selection, now=now)
+    assert (counted.is_exact, counted.counted) == (False, posts[:20])
+    assert 100 <= counted.number <= 110
+    spread = some_posts(selection, number=40, now=now)
+    # From two moments: the first hour, and the fiftieth.
+    assert spread == [*posts[:20], *posts[50:70]]
 
 
 # --- what becomes of them ------------------------------------------------------------------------

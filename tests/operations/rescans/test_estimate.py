@@ -143,7 +143,7 @@ def test_many_posts_are_judged_by_a_sample(community, everything, paid, monkeypa
     for number in range(94):
         PostFactory.create(author=author, body=str(number))
     found = estimate(everything)
-    assert (found.walked, found.sample, found.is_exact) == (95, 9, False)
+    assert (found.walked, found.sample, found.is_exact) == (95, 10, False)
     assert found.posts == 95
     assert found.uses[0].questions == 95
 

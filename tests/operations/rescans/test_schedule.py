@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from celery import current_app
 
 from moderation import queries, tasks
 from moderation.models import AuditEvent, Post, Submission
@@ -119,3 +120,10 @@ def test_of_scheduled_runs_only_the_last_is_listed(community, policy, broker, le
     listed = ledger.list_operations(lea)
     assert [operation.id for operation in listed] == [mine, started[-1]]
     assert listed[1].started_by == "the policy"
+
+
+def test_the_scheduler_asks_for_tasks_that_there_are(settings):
+    asked = settings.CELERY_BEAT_SCHEDULE.values()
+    assert {entry["task"] for entry in asked} <= set(current_app.tasks)
+    queues = {queue.name for queue in settings.CELERY_TASK_QUEUES}
+    assert {entry["options"]["queue"] for entry in asked} <= queues

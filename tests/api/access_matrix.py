@@ -92,6 +92,32 @@ MATRIX = {
         "POST": (401, 401, 401, 401, 200, 403, 200),
         "GET": (401, 401, 401, 401, 405, 403, 405),
     },
+    "dialects:discuse": {
+        "POST": (401, 401, 401, 401, 200, 403, 200),
+        "GET": (401, 401, 401, 401, 405, 403, 405),
+    },
+    "dialects:moderate": {
+        "POST": (401, 401, 401, 401, 200, 403, 200),
+        "GET": (401, 401, 401, 401, 405, 403, 405),
+    },
+    "dialects:moderate-batch": {
+        "POST": (401, 401, 401, 401, 200, 403, 200),
+        "GET": (401, 401, 401, 401, 405, 403, 405),
+    },
+    # Akismet says "invalid" to a key that is no good, and 200.
+    "dialects:akismet-verify-key": {
+        "POST": (200, 200, 200, 200, 200, 200, 200),
+        "GET": (200, 200, 200, 200, 405, 200, 405),
+    },
+    "dialects:akismet-check": {
+        "POST": (200, 200, 200, 200, 200, 200, 200),
+        "GET": (200, 200, 200, 200, 405, 200, 405),
+    },
+    # A secret has no scopes.
+    "dialects:coral": {
+        "POST": (401, 401, 401, 401, 204, 204, 401),
+        "GET": (401, 401, 401, 401, 405, 405, 401),
+    },
     # Only the message itself can prove whose it is.
     "callback": {
         "GET": (405, 405, 405, 405, 405, 405, 405),
@@ -104,13 +130,28 @@ MATRIX = {
 }
 
 # Where a dialect has its key, if not in `Authorization: Bearer`: ("address", "key"), or a header's
-# or a form's name.
-KEY_PLACES: dict[str, tuple[str, str]] = {}
+# or a form's name. A signature is made with it.
+KEY_PLACES: dict[str, tuple[str, str]] = {
+    "dialects:discuse": ("header", "x-client-secret"),
+    "dialects:akismet-verify-key": ("form", "key"),
+    "dialects:akismet-check": ("form", "api_key"),
+    "dialects:coral": ("signature", "x-coral-signature"),
+}
 
 # What each dialect is asked.
 DIALECT_BODIES: dict[str, dict[str, object]] = {
     "dialects:openai": {"input": "The tomatoes are finally ripe."},
     "dialects:openai-bare": {"input": "The tomatoes are finally ripe."},
+    "dialects:discuse": {"request": {"media": {"text": "The tomatoes are finally ripe."}}},
+    "dialects:moderate": {"content": "The tomatoes are finally ripe."},
+    "dialects:moderate-batch": {"items": [{"content": "The tomatoes are finally ripe."}]},
+    "dialects:akismet-verify-key": {"blog": "https://blog.example"},
+    "dialects:akismet-check": {
+        "blog": "https://blog.example",
+        "user_ip": "203.0.113.9",
+        "comment_content": "The tomatoes are finally ripe.",
+    },
+    "dialects:coral": {"comment": {"body": "The tomatoes are finally ripe."}},
 }
 
 # Pages answer strangers with a login, not with a status: they have tests of their own.

@@ -1,10 +1,14 @@
 """Every address keeps to the access matrix, and no address is without a row in it."""
 
+import json
+
 import pytest
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
 from django.utils.http import urlencode
 from rest_framework.views import APIView
 
+from moderation.api.dialects.coral import sign
+from moderation.credentials import find_key
 from moderation.models import Post
 from moderation.vocabulary import Scope, Visibility
 from tests.api.access_matrix import (
@@ -49,6 +53,7 @@ def _address(route, post):
         "content-status": [post.pk],
         "nowhere": ["v1/nothing"],
         "problem": ["not_found"],
+        "dialects:coral": ["garden"],
         "callback": ["openai"],
         "callback-token": ["openai", "guessed"],
     }
@@ -82,16 +87,26 @@ def _send(caller, key, method, address, body, place):
     if where == "form":
         form = urlencode({**(body or {}), **({name: key} if key else {})}).encode()
         return caller.send(method, address, form, content_type="application/x-www-form-urlencoded")
+    if not key:
+        return caller.send(method, address, body)
+    if where == "signature":
+        raw = json.dumps(body).encode()
+        return caller.send(method, address, raw, **{name: f"sha256={sign(raw, key).decode()}"})
     sent = f"Bearer {key}" if name == "authorization" else key
-    return caller.send(method, address, body, **({name: sent} if key else {}))
+    organisation = find_key(key).owner.organisation
+    return caller.send(method, address, body, **{name: sent, "x-client-id": organisation.client_id})
 
 
 @pytest.mark.parametrize(("route", "method", "role", "status"), ROWS)
-def test_a_caller_gets_what_the_matrix_says(caller_in, held_post, route, method, role, status):
+def test_a_caller_gets_what_the_matrix_says(
+    caller_in, held_post, limits, route, method, role, status
+):
     address = _address(route, held_post)
     if (route, method) == ("posts", "GET") and role in ("key", "foreign"):
         address += f"?author={held_post.author.external_id}"
     caller, key = caller_in(role)
+    if key:
+        limits(coral_secrets=frozenset({f"{find_key(key).owner.slug}:{key}"}))
     place = KEY_PLACES.get(route, ("header", "authorization"))
     answer = _send(caller, key, method, address, _body(route, method, role), place)
     assert answer.status_code == status, answer.content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from moderation.api.dialects import akismet, coral, discuse, moderate
 from moderation.api.dialects.openai import Moderations
 
 app_name = "dialects"
@@ -11,7 +12,17 @@ app_name = "dialects"
 urlpatterns = [
     path("v1/moderations", Moderations.as_view(), name="openai"),
     path("moderations", Moderations.as_view(), name="openai-bare"),
+    path("discuse/api/v1/check", discuse.Check.as_view(), name="discuse"),
+    path("moderate", moderate.Moderate.as_view(), name="moderate"),
+    path("moderate/batch", moderate.ModerateBatch.as_view(), name="moderate-batch"),
+    path("coral/<slug:community>", coral.Phase.as_view(), name="coral"),
 ]
+# Some of Akismet's clients can be told a host, and no path.
+for before in ("akismet/1.1/", "1.1/"):
+    urlpatterns += [
+        path(f"{before}verify-key", akismet.VerifyKey.as_view(), name="akismet-verify-key"),
+        path(f"{before}comment-check", akismet.CommentCheck.as_view(), name="akismet-check"),
+    ]
 
 # Nobody comes here with a session, so that none has to be looked for.
 ADDRESSES = frozenset(f"/{one.pattern}" for one in urlpatterns)

@@ -237,3 +237,29 @@ class WordAction(TextChoices):
 
     ADVISE = "advise", "Warn the author"
     BLOCK = "block", "Refuse at submit"
+
+
+class EndpointKind(TextChoices):
+    """Whom a community has told what happens."""
+
+    WEBHOOK = "webhook", "Webhook"
+    EMAIL = "email", "E-mail to authors"
+    CDN = "cdn", "Media cache"
+
+
+class DeliveryState(TextChoices):
+    """How far a message to an endpoint is."""
+
+    DUE = "due", "To be delivered"
+    DELIVERED = "delivered", "Delivered"
+    SKIPPED = "skipped", "Nothing to deliver"
+    FAILED = "failed", "Given up"
+    CANCELLED = "cancelled", "The endpoint was disabled"
+
+
+class DisabledBecause(TextChoices):
+    """Why nothing goes to an endpoint."""
+
+    PERSON = "person", "A person disabled it"
+    GONE = "gone", "It answered that it is gone"
+    FAILING = "failing", "It failed for days"

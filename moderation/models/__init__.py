@@ -12,6 +12,7 @@ from moderation.models.communities import (
 from moderation.models.enforcement import Effect, Enforcement, RejectedContent
 from moderation.models.experiments import Experiment, ExperimentOutcome
 from moderation.models.labels import SuggestedScore
+from moderation.models.outbox import DeliveryAttempt, OutboxMessage
 from moderation.models.posts import Author, MediaItem, Post, PostRevision
 from moderation.models.providers import (
     CallbackMessage,
@@ -29,6 +30,7 @@ from moderation.models.screening import (
     Submission,
     VerdictRecord,
 )
+from moderation.models.webhooks import Endpoint
 
 __all__ = [
     "ApiKey",
@@ -40,7 +42,9 @@ __all__ = [
     "Community",
     "CommunityWord",
     "Decision",
+    "DeliveryAttempt",
     "Effect",
+    "Endpoint",
     "Enforcement",
     "Experiment",
     "ExperimentOutcome",
@@ -49,6 +53,7 @@ __all__ = [
     "MediaItem",
     "Membership",
     "Organisation",
+    "OutboxMessage",
     "PolicyRevision",
     "Post",
     "PostRevision",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -32,12 +33,20 @@ def _score_field(label: str) -> forms.FloatField:
     )
 
 
+def _day_field() -> forms.DateField:
+    return forms.DateField(
+        widget=forms.DateInput(attrs={"type": "date"}),
+        # Times before and after these cannot be reckoned with.
+        validators=[MinValueValidator(date(1970, 1, 3)), MaxValueValidator(date(2999, 12, 31))],
+    )
+
+
 class DaysForm(forms.Form):
     """A community and whole days in UTC, the last one included."""
 
     community = forms.ModelChoiceField(Community.objects.none(), empty_label=None)
-    first_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
-    last_day = forms.DateField(widget=forms.DateInput(attrs={"type": "date"}))
+    first_day = _day_field()
+    last_day = _day_field()
 
     def __init__(self, request: HttpRequest, data: Any = None) -> None:
         today = timezone.now().date()

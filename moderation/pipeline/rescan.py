@@ -122,7 +122,7 @@ def next_posts(selection: Selection, *, after: str, limit: int) -> Walk:
 def tally(selection: Selection, *, now: datetime) -> Tally:
     """Count the posts that a rescan walks through."""
     counted: list[UUID] = []
-    place = ""
+    place = str(first_id_at(selection.since))
     for _ in range(MOST_COUNTED // _COUNTING_WINDOW):
         walk = _walk_by_key(selection, place, _COUNTING_WINDOW, _COUNTING_WINDOW)
         counted += walk.posts

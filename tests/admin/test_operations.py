@@ -142,6 +142,8 @@ def test_what_was_chosen_is_what_is_started(
         ({"first_day": "2026-02-02", "last_day": "2026-02-01"}, "must not come after the last"),
         ({"at_least": "0.9", "at_most": "0.1"}, "must not exceed the higher one"),
         ({"at_least": "1.5"}, "less than or equal to 1"),
+        ({"first_day": "0001-01-01"}, "greater than or equal to 1970-01-03"),
+        ({"last_day": "9999-12-31"}, "less than or equal to 2999-12-31"),
         ({"judged_by": "x", "not_judged_by": "x"}, "both judged and not judged"),
     ],
 )

@@ -236,6 +236,19 @@ def test_posts_are_counted_and_a_large_number_is_worked_out(community, monkeypat
     assert spread == [*posts[:20], *posts[50:70]]
 
 
+def test_a_busy_day_before_the_first_is_not_counted(community, monkeypatch):
+    monkeypatch.setattr(rescan, "_COUNTING_WINDOW", 2)
+    monkeypatch.setattr(rescan, "MOST_COUNTED", 4)
+    now = queries.database_now()
+    since = now - timedelta(hours=2)
+    for minutes in range(10):
+        earlier = since - timedelta(minutes=1 + minutes)
+        PostFactory.create(pk=id_at(earlier), author__community=community, created_at=earlier)
+    post = PostFactory.create(author__community=community)
+    counted = tally(Selection(community.pk, since, UNTIL), now=now)
+    assert (counted.counted, counted.is_exact) == ([post.pk], True)
+
+
 # --- what becomes of them ------------------------------------------------------------------------
 
 

@@ -566,7 +566,7 @@ def test_the_list_says_where_no_policy_asks_filters(
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_no_pattern_label_or_text_becomes_markup(
-    payload: str, lea: User, garden: Community, as_user: ClientFor
+    payload: str, lea: User, rea: User, garden: Community, as_user: ClientFor
 ) -> None:
     client = as_user(lea)
     named = rule(garden, payload, label=payload)
@@ -574,6 +574,7 @@ def test_no_pattern_label_or_text_becomes_markup(
     pages = [
         client.get(reverse(LIST)),
         client.get(reverse(CHANGE, args=[named.pk])),
+        as_user(rea).get(reverse(CHANGE, args=[named.pk])),
         client.get(reverse(DELETE, args=[named.pk])),
         tried(client, garden, f"Look: {payload}"),
         client.post(reverse(PASTE), paste(garden, f"{payload}\nhttps://", kind="link")),

@@ -1,4 +1,4 @@
-"""Discuse's way of asking: a text, pictures and animations at once, each in a section of its own."""
+"""Discuse's way of asking: a text, pictures and animations at once, each in its own section."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/moderate` and `/moderate/batch`: the contract of the owner's document, without its open door."""
+"""`/moderate` and `/moderate/batch`: the contract that clients know, without its open door."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def test_a_word_that_the_community_blocks_is_certain(client, community):
 def test_nothing_is_stored(client):
     moderated(client, THREAT)
     batch_of(client, {"content": THREAT})
-    assert not (Post.objects.exists() or Submission.objects.exists())
+    for model in (Post, Submission):
+        assert not model.objects.exists()
 
 
 # When nobody judges

@@ -120,12 +120,14 @@ def _pack(data: bytes, limits: MediaLimits) -> _Packed:
         packages = _packages(film, sound, limits)
         meter = _fill(packages, source, [stream for stream in (film, sound) if stream], limits)
         contents = [package.finish() for package in packages]
-    aside = len(packages) > 1
+        # Some recorders announce a sound and write none. FFmpeg's memory ends with this block.
+        aside = len(packages) > 1 and meter.has(sound)
+        sound_seconds = meter.lasted(sound) if sound else 0.0
     return _Packed(
         content=contents[0],
         packing=packages[0].packing,
         has_film=film is not None,
-        sound_seconds=meter.lasted(sound) if sound else 0.0,
+        sound_seconds=sound_seconds,
         audio=contents[1] if aside else b"",
         audio_type=packages[1].packing.content_type if aside else "",
     )
@@ -237,18 +239,24 @@ class _Meter:
         if self._frames > limits.max_video_frames or self._packets > limits.max_packets:
             raise MediaRefused("The file has too many frames.")
 
+    def has(self, stream: Any) -> bool:
+        return stream.index in self._ends
+
     def lasted(self, stream: Any) -> float:
         return self._ends.get(stream.index, 0.0) - self._begins.get(stream.index, 0.0)
 
     def check_ends(self, source: Any, streams: Sequence[Any]) -> None:
         """Refuse a file whose end is missing, where its head says how long it should be."""
+        if not self.has(streams[0]):
+            raise MediaRefused(_DAMAGED)
         if source.format.name == "mp3":
             return  # its length is guessed from its size
-        for stream in streams:
-            announced = float((stream.duration or 0) * (stream.time_base or 0))
-            self._check_end(self.lasted(stream), announced)
-        # Matroska says it of the whole, which may hold subtitles that last longer.
-        if len(streams) == len(source.streams):
+        if source.format.name == "mov":
+            for stream in streams:
+                announced = float((stream.duration or 0) * (stream.time_base or 0))
+                self._check_end(self.lasted(stream), announced)
+        # Others say it of the whole, which may hold subtitles that last longer.
+        elif len(streams) == len(source.streams):
             lasted = max(self._ends.values()) - min(self._begins.values())
             self._check_end(lasted, (source.duration or 0) / av.time_base)
 

@@ -604,3 +604,34 @@ def test_a_speech_over_a_single_picture_lasts_as_long_as_it() -> None:
     prepared = prepare_media(film(seconds=0.04, sound="aac", sound_seconds=3.0))
     assert (prepared.frame_count, prepared.frame_seconds) == (1, (0.0,))
     assert prepared.duration_seconds == pytest.approx(3.0, abs=0.1)
+
+
+def without_packets(sort: str) -> bytes:
+    """A video with sound, of which one is announced and never comes."""
+    out = io.BytesIO()
+    with (
+        av.open(io.BytesIO(film(form="webm", codec="libvpx", sound="libopus"))) as source,
+        av.open(out, "w", format="webm") as made,
+    ):
+        copies = [made.add_stream_from_template(one, opaque=True) for one in source.streams]
+        for packet in source.demux():
+            if packet.size and packet.stream.type != sort:
+                packet.stream = copies[packet.stream_index]
+                made.mux(packet)
+    return out.getvalue()
+
+
+def test_a_sound_that_is_announced_and_never_comes_is_none() -> None:
+    prepared = prepare_media(without_packets("audio"))
+    assert (prepared.kind, prepared.audio, prepared.audio_type) == (MediaKind.VIDEO, b"", "")
+
+
+def test_a_video_that_is_announced_and_never_comes_is_damaged() -> None:
+    with pytest.raises(MediaRefused, match="damaged or incomplete"):
+        prepare_media(without_packets("video"))
+
+
+def test_a_sound_may_end_before_its_video() -> None:
+    sent = film(form="webm", codec="libvpx", sound="libopus", seconds=4, sound_seconds=1.0)
+    assert prepare_media(sent).duration_seconds == pytest.approx(4.0, abs=0.1)
+    assert prepare_media(film(seconds=4, sound_seconds=1.0)).audio_type == "audio/mp4"

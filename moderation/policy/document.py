@@ -110,7 +110,7 @@ DEFAULT_DOCUMENT: dict[str, Any] = {
         "text": ["reposts", "filters", "local_text"],
         "image": ["reposts", "hash_bank", "local_image"],
         "gif": ["reposts", "hash_bank", "local_image"],
-        "video": ["reposts", "local_video"],
+        "video": ["reposts", "hash_bank", "local_video"],
         "audio": [],
     },
     "thresholds": {

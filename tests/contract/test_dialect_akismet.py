@@ -69,6 +69,12 @@ def test_blatant_spam_is_to_be_thrown_away(
     assert checked(client, SPAM) == akismet.CheckResponse.DISCARD
 
 
+def test_corrections_are_taken(client: akismet.SyncClient, community: Community) -> None:
+    assert client.submit_spam(user_ip=SOMEBODY, comment_content=HAM)
+    assert client.submit_ham(user_ip=SOMEBODY, comment_content=SPAM)
+    assert sorted(kept.score for kept in community.suggested_scores.all()) == [0.0, 1.0]
+
+
 def test_another_key_is_an_error(at_ours: None, community: Community) -> None:
     bad = client_with("gate_nonsense")
     assert not bad.verify_key()

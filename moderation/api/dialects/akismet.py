@@ -19,6 +19,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from moderation.api.base import caller_of
 from moderation.api.bodies import MAX_ID_CHARS, MAX_URL_CHARS, Fields
 from moderation.api.dialects.base import (
     FLAGGING,
@@ -26,12 +27,15 @@ from moderation.api.dialects.base import (
     answer,
     community_of,
     judge,
+    model_id,
     policy_of_number,
 )
 from moderation.api.errors import Problem
 from moderation.conf import get_conf
 from moderation.errors import ProviderUnavailable
+from moderation.labels import Suggestion, keep_suggestions
 from moderation.models import Community
+from moderation.models.posts import visible_text
 from moderation.pipeline.check import Checked, Draft
 from moderation.policy.document import Policy
 from moderation.vocabulary import Action, Category, Dialect
@@ -42,6 +46,8 @@ DEBUG_HEADER = "X-akismet-debug-help"
 # Akismet's own inputs for trying it out.
 SPAMMER, SPAM_MAIL = "viagra-test-123", "akismet-guaranteed-spam@example.com"
 ADMINISTRATOR = "administrator"
+# What labels of comments are about, by the name that other clients use for it too.
+ATTRIBUTE = "SPAM"
 # Clients throw such spam away unseen: only what the policy blocks, and as good as certain.
 DISCARD_FROM = 0.98
 # An underscore cannot stand in the name of a host, nor a hyphen in a key.
@@ -142,6 +148,49 @@ class CommentCheck(AkismetView):
             return Response(comment.fixed_answer)
         (checked,) = judge(request, [comment.draft(community)])
         return _answer(checked, community)
+
+
+class Submit(AkismetView):
+    """Somebody corrects us: what they say is kept as a label, and judges nothing yet."""
+
+    score: ClassVar[float]
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request) -> Response:
+        """Keep what a comment should have been called, beside what it scores."""
+        fields = Fields(request.data)
+        comment = _read(fields)
+        community = community_of(request, fields)
+        is_test = fields.flag("is_test")
+        fields.finish()
+        if comment.missing:
+            return _refused(comment.missing)
+        # What is only tried out would spoil the labels.
+        if not (is_test or comment.fixed_answer):
+            self._keep(request, comment.draft(community))
+        return Response(THANKS)
+
+    def _keep(self, request: Request, draft: Draft) -> None:
+        (checked,) = judge(request, [draft])
+        ours = checked.scores.get(Category.SPAM)
+        keep_suggestions(
+            Suggestion(
+                community=draft.community,
+                text=visible_text(draft.title, draft.body, []),
+                scores={ATTRIBUTE: self.score},
+                ours={} if ours is None else {ATTRIBUTE: ours},
+                model=model_id(draft.community, [checked]),
+                client=caller_of(request).client,
+            )
+        )
+
+
+class SubmitSpam(Submit):
+    score = 1.0
+
+
+class SubmitHam(Submit):
+    score = 0.0
 
 
 def _answer(checked: Checked, community: Community) -> Response:

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from moderation.models import FilterRule, Post
+from moderation.api.dialects.akismet import THANKS
+from moderation.models import FilterRule, Post, SuggestedScore
 from moderation.providers import registry
 from moderation.vocabulary import FilterKind, Outcome, WordAction
 from tests.api.conftest import Api
@@ -176,6 +177,64 @@ def test_akismets_own_inputs_are_honoured(client, fields, said):
 def test_nothing_is_stored(client):
     client.check(THREAT)
     assert not Post.objects.exists()
+
+
+# Corrections
+
+
+def correct(client, call, content=SPAM, **fields):
+    return client.call(call, **{"user_ip": "203.0.113.9", "comment_content": content, **fields})
+
+
+@pytest.mark.parametrize(
+    ("address", "score"),
+    [("/1.1/submit-spam", 1.0), ("/1.1/submit-ham", 0.0), ("/akismet/1.1/submit-ham", 0.0)],
+)
+def test_a_correction_is_kept_beside_our_score(client, community, address, score):
+    assert word(correct(client, address)) == THANKS
+    [kept] = SuggestedScore.objects.all()
+    assert (kept.community, kept.attribute, kept.score) == (community, "SPAM", score)
+    assert kept.our_score > 0.9
+    assert kept.model.startswith("gatehouse-1-")
+    assert kept.client == f"key:{client.key.split('_')[1]}"
+
+
+def test_who_changes_their_mind_is_counted_once(client):
+    correct(client, "/1.1/submit-spam")
+    correct(client, "/1.1/submit-ham")
+    assert [kept.score for kept in SuggestedScore.objects.all()] == [0.0]
+    correct(client, "/1.1/submit-spam", HARMLESS)
+    assert SuggestedScore.objects.count() == 2
+
+
+def test_a_correction_stands_where_nobody_judged(client, scored):
+    scored(outcome=Outcome.FAILED)
+    assert word(correct(client, "/1.1/submit-spam")) == THANKS
+    [kept] = SuggestedScore.objects.all()
+    assert (kept.score, kept.our_score) == (1.0, None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"is_test": "1"},
+        {"is_test": "true"},
+        {"comment_author": "viagra-test-123"},
+        {"user_role": "administrator"},
+    ],
+)
+def test_what_is_only_tried_out_is_no_label(client, fields):
+    assert word(correct(client, "/1.1/submit-spam", **fields)) == THANKS
+    assert not SuggestedScore.objects.exists()
+
+
+def test_a_correction_without_a_key_or_a_comment_is_not_kept(client, community):
+    stranger = Akismet("gate_nonsense")
+    assert word(correct(stranger, "/1.1/submit-spam")) == "invalid"
+    missing = "Missing required field: comment_content"
+    assert word(correct(client, "/1.1/submit-spam", "")) == missing
+    assert correct(client, "/1.1/submit-spam", "a\x00").status_code == 400
+    assert not SuggestedScore.objects.exists()
 
 
 # What nobody judged

@@ -4,7 +4,9 @@ questions   what is asked and what was answered
 board       how far each question is on its policy's route
 ask         put questions before everyone on the route, round by round
 calls       one service: known answers, turns, breaker, retries, halves
+sound       what of an answer may be believed and kept
 later       services that answer later: polls and callbacks
+at_work     what they are at work on counts for others that ask the same
 spending    what calls cost, and whether a service's day is paid for
 
 Knows nothing of what is stored of posts, so that a check without a post asks exactly as screening
@@ -12,7 +14,13 @@ does.
 """
 
 from moderation.asking.ask import ask
-from moderation.asking.later import breaker_state, poll_services, read_callback
+from moderation.asking.at_work import share_answer
+from moderation.asking.later import (
+    breaker_state,
+    poll_services,
+    read_callback,
+    signs_callbacks,
+)
 from moderation.asking.questions import (
     LATE,
     Answered,
@@ -31,4 +39,6 @@ __all__ = [
     "poll_services",
     "read_callback",
     "read_text",
+    "share_answer",
+    "signs_callbacks",
 ]

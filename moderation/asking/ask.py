@@ -12,7 +12,8 @@ from moderation import queries
 from moderation.asking import calls, spending
 from moderation.asking.board import Board, Wanted
 from moderation.asking.questions import LATE, Answered, Question
-from moderation.errors import ProviderError
+from moderation.asking.sound import sound
+from moderation.errors import ProviderError, ProviderRateLimited
 from moderation.policy.document import Policy
 from moderation.providers import registry
 from moderation.providers.base import Answer
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 OVERLOAD = "overload"
 # What a name failed with that is nobody's here, or whose service is switched off.
 UNKNOWN = "unknown_provider"
+# What a service failed with that would have been asked later, had there been time.
+_NO_TIME = (LATE, calls.NO_TURN, calls.IN_FLIGHT, ProviderRateLimited.code)
 # Our own models, which answer in time.
 _OWN_JUDGES = {
     Part.TEXT: "local_text",
@@ -45,8 +48,8 @@ def ask(
 
     A provider that fails is an answer too (`failed`); it never raises from here. An answer may be
     pending: then ask again with all others as `known`. After `until` (monotonic clock) services
-    are waited for no longer and nothing is pending: they have failed as `late`, and our own
-    judges are asked where nobody else has judged.
+    are waited for no longer and nothing is pending: they have failed, as `late` or for want of a
+    turn, and our own judges are asked where nobody else has judged.
     """
     board = Board(questions, known, _prices(questions))
     while wanted := board.wanted():
@@ -98,7 +101,8 @@ def _stand_in(answers: Sequence[Answered]) -> list[Answered]:
 
 
 def _is_late(item: Answered) -> bool:
-    return item.answer.error == LATE and not item.stood_in
+    """Whether it had no time, be it because its turn would have come too late."""
+    return item.answer.error in _NO_TIME and not item.stood_in
 
 
 def _own_judge(said: Sequence[Answered]) -> str | None:
@@ -116,18 +120,18 @@ def _own_judge(said: Sequence[Answered]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """Who is asked what at once; services within so many seconds."""
+    """Who is asked what at once; services within so many seconds, and replaceable or not."""
 
     local: dict[str, list[Question]]
-    services: dict[tuple[str, float | None], list[Question]]
+    services: dict[tuple[str, float | None, bool], list[Question]]
     answered: list[Answered]
 
 
 def _put(wanted: Sequence[Wanted], until: float | None) -> list[Answered]:
     this = _sort(wanted)
     started = [
-        calls.start(service, questions, seconds=seconds, until=until)
-        for (name, seconds), questions in this.services.items()
+        calls.start(service, questions, seconds=seconds, until=until, is_replaceable=is_replaceable)
+        for (name, seconds, is_replaceable), questions in this.services.items()
         if (service := registry.find_service(name)) is not None
     ]
     # Our own judges may read the database, whose connections belong to threads: they run here.
@@ -147,7 +151,8 @@ def _sort(wanted: Sequence[Wanted]) -> _Round:
             unknown = Answer(Outcome.FAILED, error=UNKNOWN)
             this.answered.append(Answered(item.question, item.provider, "", unknown))
         else:
-            this.services[item.provider, item.seconds].append(item.question)
+            who = item.provider, item.seconds, item.is_replaceable
+            this.services[who].append(item.question)
     return this
 
 
@@ -167,7 +172,7 @@ def ask_here(name: str, questions: Sequence[Question]) -> list[Answered]:
         provider = registry.get_provider(name)
         model_version = provider.model_version
         given = provider.judge([question.part for question in questions])
-        answers = [calls.sound(answer) for _, answer in zip(questions, given, strict=True)]
+        answers = [sound(answer) for _, answer in zip(questions, given, strict=True)]
     except ProviderError as error:
         answers = [Answer(Outcome.FAILED, error=error.code)] * len(questions)
     except Exception as error:

@@ -20,11 +20,15 @@ POST_BUDGET = "post_budget"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One provider that is to be asked one question now, within so many seconds."""
+    """One provider that is to be asked one question now, within so many seconds.
+
+    `is_replaceable`: somebody else can be asked in its place.
+    """
 
     provider: str
     question: Question
     seconds: float | None
+    is_replaceable: bool = False
 
 
 class Board:
@@ -40,6 +44,8 @@ class Board:
         self._answers: dict[tuple[int, str, str], Answered] = {}
         self._of_subject: dict[int, dict[tuple[int, str, str], Answered]] = defaultdict(dict)
         self._price_of = price_of
+        # What this round's questions will cost, by subject: their answers are not there yet.
+        self._to_pay: dict[int, int] = defaultdict(int)
         self.take(known)
 
     def take(self, answers: Iterable[Answered]) -> None:
@@ -55,6 +61,7 @@ class Board:
 
     def wanted(self) -> list[Wanted]:
         """Return who is to be asked now; nobody once every question is answered or waits."""
+        self._to_pay.clear()
         return [item for question in list(self._questions) for item in self._next(question)]
 
     def answers(self) -> list[Answered]:
@@ -75,10 +82,13 @@ class Board:
             for ask in stage.asks:
                 name, answered = self._last_of(question, ask)
                 if answered is None:
-                    wanted.append(Wanted(name, question, stage.seconds))
+                    is_last = name == (ask.provider, *ask.otherwise)[-1]
+                    wanted.append(Wanted(name, question, stage.seconds, not is_last))
                 else:
                     earlier.append(answered)
                     waits = waits or answered.answer.outcome is Outcome.PENDING
+            for item in wanted:
+                self._to_pay[question.subject] += self._price_of.get(item.provider, 0)
             yield from wanted
             if wanted or waits:
                 return
@@ -113,6 +123,7 @@ class Board:
             return False
         price = sum(self._price_of.get(ask.provider, 0) for ask in stage.asks)
         paid = sum(answered.answer.cost_micros for answered in said)
+        paid += self._to_pay[question.subject]
         return price > 0 and paid + price > policy.budget_micros
 
     def _last_of(self, question: Question, ask: Ask) -> tuple[str, Answered | None]:

@@ -11,15 +11,15 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
-from math import isfinite
-from typing import Any
 
-from moderation.asking import spending
+from moderation.asking import at_work, spending
 from moderation.asking.questions import LATE, Answered, Question
+from moderation.asking.sound import begun, sound
 from moderation.conf import get_conf
 from moderation.coordination import answers as shared_answers
 from moderation.coordination import token_bucket
@@ -56,6 +56,8 @@ _NO_LIMIT = Limit(1_000_000, 1_000_000)
 _LONGEST_PAUSE_SECONDS = 300.0
 # Rows that wait come back in steps of this, so that they share their claims.
 _LEAST_WAIT_SECONDS = 0.25
+# How often a post looks whether the job of another one has brought the answer.
+_JOB_WAIT_SECONDS = 5.0
 # A call that takes this share of its time is as bad as one that fails, if most do.
 _SLOW_SHARE = 0.8
 
@@ -123,24 +125,38 @@ class _Group:
 
 
 def start(
-    service: Service, questions: Sequence[Question], *, seconds: float | None, until: float | None
+    service: Service,
+    questions: Sequence[Question],
+    *,
+    seconds: float | None,
+    until: float | None,
+    is_replaceable: bool = False,
 ) -> Started:
     """Begin to put questions to a service.
 
     Whoever has not answered within `seconds` of its stage, or by `until`, is late. Only without
-    `until` may an answer be pending.
+    `until` may an answer be pending; where somebody else can be asked instead, no longer than that.
     """
-    now = time.monotonic()
-    ends_at = min(
-        now + (seconds or service.terms.timeout_seconds * TRIES + get_conf().provider_turn_seconds),
-        until if until is not None else float("inf"),
+    conf = get_conf()
+    longest = seconds or service.terms.timeout_seconds * TRIES + conf.provider_turn_seconds
+    ends_at = min(time.monotonic() + longest, until if until is not None else float("inf"))
+    desk = _Desk(
+        service,
+        ends_at,
+        may_wait=until is None,
+        longest_wait=min(longest, conf.provider_wait_seconds)
+        if is_replaceable
+        else conf.provider_wait_seconds,
     )
-    desk = _Desk(service, ends_at, may_wait=until is None)
     groups = _same_content(service, questions)
     answered, groups = _take_known(service, groups)
-    refusal = _refusal(service)
-    if refusal:
-        return Started(desk, answered + desk.failed(groups, refusal))
+    why_not = refusal(service)
+    if why_not:
+        return Started(desk, answered + desk.failed(groups, why_not))
+    if desk.seconds_left() <= 0:
+        return Started(desk, answered + desk.late(groups))
+    elsewhere, groups = _take_at_work(desk, groups)
+    answered += elsewhere
     elsewhere, groups = _take_asked_elsewhere(desk, groups)
     if not groups:
         return Started(desk, answered + elsewhere)
@@ -211,7 +227,7 @@ def _read_kept(value: str | None) -> Answer | None:
         return None
 
 
-def _refusal(service: Service) -> str:
+def refusal(service: Service) -> str:
     """Return why nobody asks this service now, "" when it may be asked."""
     name = service.provider.name
     if not service.provider.is_available():
@@ -219,6 +235,18 @@ def _refusal(service: Service) -> str:
     if spending.is_day_spent(name, service.terms.daily_budget_micros):
         return DAY_SPENT
     return ""
+
+
+def _take_at_work(desk: _Desk, groups: list[_Group]) -> tuple[list[Answered], list[_Group]]:
+    """Leave out what the service is at work on for another post: its answer will be known."""
+    service = desk.service
+    if not (desk.may_wait and service.terms.cache_seconds and service.provider.facts.answers_later):
+        return [], groups
+    keys = at_work.find([group.key for group in groups])
+    return (
+        desk.wait_for_job([group for group in groups if group.key in keys]),
+        [group for group in groups if group.key not in keys],
+    )
 
 
 def _take_asked_elsewhere(desk: _Desk, groups: list[_Group]) -> tuple[list[Answered], list[_Group]]:
@@ -275,11 +303,15 @@ def _turns(
 
 @dataclass(frozen=True, slots=True)
 class _Desk:
-    """Where the calls of one round to one service are made. `may_wait`: answers may be pending."""
+    """Where the calls of one round to one service are made.
+
+    `may_wait`: answers may be pending, for `longest_wait` seconds in all.
+    """
 
     service: Service
     ends_at: float
     may_wait: bool
+    longest_wait: float
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -311,11 +343,11 @@ class _Desk:
     def call(self, chunk: Sequence[_Group]) -> list[Answered]:
         """Return the answers of one call, or of what became of it. Never raises."""
         slots = Slots(self.bucket, self.service.terms.concurrency)
-        token = self._take_slot(slots)
+        token = self.take_slot(slots)
         if token is None:
             return self.later(chunk, _PAUSE_SECONDS, NO_TURN)
         try:
-            wait_seconds = self._take_turn()
+            wait_seconds = self.take_turn()
             if wait_seconds:
                 return self.later(chunk, wait_seconds, NO_TURN)
             return self._try(chunk, TRIES)
@@ -326,7 +358,7 @@ class _Desk:
             slots.give_back(token)
             _release(chunk)
 
-    def _take_slot(self, slots: Slots) -> str | None:
+    def take_slot(self, slots: Slots) -> str | None:
         lease = self.service.terms.timeout_seconds * TRIES + 5
         token = slots.take(lease)
         while token is None and self.patience() > 0:
@@ -368,15 +400,14 @@ class _Desk:
         given = self.service.provider.judge([group.part for group in chunk])
         if len(given) != len(chunk):
             raise ProviderUnavailable("It answered another number of parts.")
-        return [sound(answer) for answer in given]
+        return [begun(sound(answer)) for answer in given]
 
     def _wait_as_told(
         self, chunk: Sequence[_Group], told: float | None, tries: int
     ) -> list[Answered]:
         """Everyone waits as long as the service asks one of us to."""
-        pause = min(told if told is not None else _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
-        token_bucket.pause(self.bucket, pause)
-        if tries > 1 and not self._take_turn():
+        pause = pause_as_told(self.service, told)
+        if tries > 1 and not self.take_turn():
             return self._try(chunk, tries - 1)
         return self.later(chunk, pause, ProviderRateLimited.code)
 
@@ -385,9 +416,9 @@ class _Desk:
         if tries <= 1 or self.seconds_left() <= pause:
             return self.failed(chunk, error)
         time.sleep(pause)
-        return self.failed(chunk, error) if self._take_turn() else self._try(chunk, tries - 1)
+        return self.failed(chunk, error) if self.take_turn() else self._try(chunk, tries - 1)
 
-    def _take_turn(self) -> float:
+    def take_turn(self) -> float:
         """Wait for the turn of one call; return 0.0, or in how many seconds it may be had."""
         while True:
             taken = token_bucket.take(self.bucket, self.limit)
@@ -404,7 +435,7 @@ class _Desk:
         found: list[Answered] = []
         middle = len(chunk) // 2
         for half in (chunk[:middle], chunk[middle:]):
-            wait_seconds = self._take_turn()
+            wait_seconds = self.take_turn()
             found += (
                 self.later(half, wait_seconds, NO_TURN) if wait_seconds else self._try(half, tries)
             )
@@ -453,10 +484,11 @@ class _Desk:
         # A job belongs to one post: others with the same content come back for its answer.
         first = replace(group, questions=group.questions[:1])
         others = replace(group, questions=group.questions[1:])
-        wait_seconds = answer.job.poll_after_seconds
+        if self.service.terms.cache_seconds:
+            at_work.note_job(self.name, group.key, answer.job)
         return [
-            *first.answered(answer, share_ms, again_in_seconds=wait_seconds),
-            *(self.later([others], wait_seconds, IN_FLIGHT) if others.questions else ()),
+            *first.answered(answer, share_ms, again_in_seconds=answer.job.poll_after_seconds),
+            *(self.wait_for_job([others]) if others.questions else ()),
         ]
 
     def _note(self, chunk: Sequence[_Group], began: float, error: str) -> None:
@@ -481,10 +513,20 @@ class _Desk:
 
     def later(self, chunk: Sequence[_Group], seconds: float, error: str) -> list[Answered]:
         """Return answers that are asked for again, or failures of what has waited long enough."""
+        return self._put_off(chunk, seconds, error, self.longest_wait)
+
+    def wait_for_job(self, chunk: Sequence[_Group]) -> list[Answered]:
+        """Return answers that come with the job of another post."""
+        longest = get_conf().provider_wait_seconds
+        return self._put_off(chunk, _JOB_WAIT_SECONDS, IN_FLIGHT, longest)
+
+    def _put_off(
+        self, chunk: Sequence[_Group], seconds: float, error: str, longest: float
+    ) -> list[Answered]:
         found: list[Answered] = []
         for group in chunk:
-            longest = max(question.waited_seconds for question in group.questions)
-            if not self.may_wait or longest > get_conf().provider_wait_seconds:
+            waited = max(question.waited_seconds for question in group.questions)
+            if not self.may_wait or waited > longest:
                 found += group.answered(Answer(Outcome.FAILED, error=error))
                 continue
             found += group.answered(
@@ -492,6 +534,33 @@ class _Desk:
                 again_in_seconds=max(seconds, _LEAST_WAIT_SECONDS),
             )
         return found
+
+
+@contextmanager
+def turn_at(service: Service) -> Iterator[bool]:
+    """Wait a little for the turn of one call, and say whether it has come: not if it takes longer.
+
+    Everything that calls a service takes its turn, so that its limits hold.
+    """
+    conf = get_conf()
+    ends_at = time.monotonic() + conf.provider_turn_seconds
+    desk = _Desk(service, ends_at, may_wait=True, longest_wait=conf.provider_wait_seconds)
+    slots = Slots(desk.bucket, service.terms.concurrency)
+    token = desk.take_slot(slots)
+    if token is None:
+        yield False
+        return
+    try:
+        yield not desk.take_turn()
+    finally:
+        slots.give_back(token)
+
+
+def pause_as_told(service: Service, told: float | None) -> float:
+    """Let nobody call a service for as long as it said, or a little; return for how long."""
+    pause = min(told if told is not None else _PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+    token_bucket.pause(breaker_name(service.provider.name), pause)
+    return pause
 
 
 class Gate:
@@ -536,30 +605,3 @@ class Gate:
     def give_back(self) -> None:
         """The call says nothing of how the service is."""
         self._breaker.give_back(self._probe)
-
-
-def sound(answer: Answer) -> Answer:
-    """Return an answer that a verdict may rest on: a judgement without proper scores has failed.
-
-    A score that is no number compares as low with every threshold, and none at all fires nothing.
-    """
-    answer = replace(answer, raw=_storable(answer.raw), text=_storable(answer.text))
-    scores = answer.scores.values()
-    if answer.outcome is Outcome.JUDGED and not (
-        scores and all(0.0 <= score <= 1.0 for score in scores)
-    ):
-        return replace(answer, outcome=Outcome.FAILED, scores={}, error="unsound_scores")
-    return answer
-
-
-def _storable(value: Any) -> Any:
-    """Return JSON that every database keeps: no NUL, half of a pair or number that is none."""
-    if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {_storable(str(name)): _storable(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_storable(one) for one in value]
-    return value

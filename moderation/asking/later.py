@@ -9,9 +9,22 @@ from dataclasses import replace
 from typing import cast
 
 from moderation.asking import spending
-from moderation.asking.calls import Gate, breaker_of, sound, threads
+from moderation.asking.calls import (
+    Gate,
+    breaker_of,
+    pause_as_told,
+    refusal,
+    threads,
+    turn_at,
+)
+from moderation.asking.sound import LONGEST_JOB_ID, is_storable, sound
 from moderation.coordination.breaker import BreakerState
-from moderation.errors import CallbackRefused, ProviderError, ProviderRejected
+from moderation.errors import (
+    CallbackRefused,
+    ProviderError,
+    ProviderRateLimited,
+    ProviderRejected,
+)
 from moderation.providers import registry
 from moderation.providers.base import Answer, Callback, LaterProvider, Notice
 from moderation.providers.registry import Service
@@ -35,6 +48,11 @@ def poll_services(asked: Sequence[tuple[str, str, Part]]) -> list[Answer | None]
 def _poll(service: Service | None, name: str, job_id: str, kind: Part) -> Answer | None:
     if service is None or not service.provider.facts.answers_later:
         return Answer(Outcome.FAILED, error="not_set_up")
+    with turn_at(service) as is_our_turn:
+        return _call(service, job_id, kind) if is_our_turn else None
+
+
+def _call(service: Service, job_id: str, kind: Part) -> Answer | None:
     provider = cast(LaterProvider, service.provider)
     gate = Gate(service)
     if not gate.admit():
@@ -47,16 +65,18 @@ def _poll(service: Service | None, name: str, job_id: str, kind: Part) -> Answer
     except ProviderError as failure:
         gate.report(failure)
         error = failure.code
+        if isinstance(failure, ProviderRateLimited):
+            pause_as_told(service, failure.retry_after_seconds)
         # Any other failure may be over by the next time, a wrong key included.
         if isinstance(failure, ProviderRejected):
             answer = Answer(Outcome.FAILED, error=error)
     except Exception as failure:
         gate.give_back()
-        logger.exception("provider_crashed", extra={"provider": name})
+        logger.exception("provider_crashed", extra={"provider": provider.name})
         error = type(failure).__name__
     spending.note(
         spending.Spent(
-            name,
+            provider.name,
             parts=1,
             outcome=Outcome.FAILED if error else Outcome.PENDING,
             error=error,
@@ -71,22 +91,34 @@ def breaker_state(name: str) -> BreakerState:
     if registry.is_local(name):
         return BreakerState.CLOSED
     service = registry.find_service(name)
-    return BreakerState.OPEN if service is None else breaker_of(service).state().state
+    if service is None or refusal(service):
+        return BreakerState.OPEN
+    return breaker_of(service).state().state
 
 
-def read_callback(name: str, callback: Callback) -> tuple[Notice | None, bool]:
-    """Return what an authentic message says, and whether it proves by itself who sent it.
+def signs_callbacks(name: str) -> bool:
+    """Whether a service's messages prove by themselves who sent them. Raises `CallbackRefused`."""
+    return _later_service(name).facts.signs_callbacks
 
-    None where there is nothing more to do about it. Raises `CallbackRefused`.
+
+def read_callback(name: str, callback: Callback) -> Notice | None:
+    """Return what a message says, None where there is nothing more to do about it.
+
+    Raises `CallbackRefused` for one that is not authentic, as far as that shows in itself.
     """
     provider = _later_service(name)
-    notice = provider.read_callback(callback)
+    try:
+        notice = provider.read_callback(callback)
+    except RecursionError as error:
+        raise CallbackRefused("The message is nested too deeply.") from error
     if notice.confirm_url:
         _confirm(provider, notice.confirm_url)
-        return None, True
+        return None
+    if len(notice.job_id) > LONGEST_JOB_ID or not is_storable(notice.message_id + notice.job_id):
+        raise CallbackRefused("No job is called so.")
     if notice.answer is not None:
         notice = replace(notice, answer=sound(notice.answer))
-    return notice, provider.facts.signs_callbacks
+    return notice
 
 
 def _later_service(name: str) -> LaterProvider:

@@ -83,6 +83,17 @@ def put_many(answers: Mapping[str, str], *, ttl_seconds: float) -> None:
         return
 
 
+def drop_many(keys: Collection[str]) -> None:
+    """Forget answers."""
+    if not keys:
+        return
+    names = [prefixed(_answer(key)) for key in keys]
+    try:
+        shared_redis().use(lambda client: client.delete(*names))
+    except Bypassed:
+        return
+
+
 def claim_many(keys: Iterable[str], *, seconds: float) -> Claim:
     """Claim the keys that nobody has answered or asks about, for so long.
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from moderation import queries
-from moderation.asking import read_callback
+from moderation.asking import read_callback, signs_callbacks
 from moderation.coordination.callbacks import is_given_out
 from moderation.delivery import doorbell
 from moderation.errors import CallbackRefused
@@ -37,9 +37,10 @@ def receive(provider: str, callback: Callback) -> None:
 
     Where only the address proves the sender, its token must be that of a job.
     """
-    notice, is_signed = read_callback(provider, callback)
+    is_signed = signs_callbacks(provider)
     if not is_signed and not _knows(provider, callback.token):
         raise CallbackRefused("No job has this address.")
+    notice = read_callback(provider, callback)
     if notice is None:
         return
     message, is_new = CallbackMessage.objects.get_or_create(

@@ -10,10 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from django.db import transaction
+
 from moderation import queries
-from moderation.asking import LATE, Answered, poll_services
+from moderation.asking import LATE, Answered, poll_services, share_answer
 from moderation.models import ProviderJob
 from moderation.pipeline.lease import Claim
 from moderation.providers.base import Answer
@@ -76,6 +79,7 @@ def settle(job: ProviderJob, answer: Mapping[str, Any], now: datetime) -> bool:
     )
     if settled:
         job.state, job.answer = JobState.SETTLED, dict(answer)
+        transaction.on_commit(partial(share_answer, job.provider, job.job_id, answer))
     return bool(settled)
 
 

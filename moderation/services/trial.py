@@ -23,7 +23,7 @@ from django.db import transaction
 from PIL import Image, ImageDraw
 
 from moderation.asking import spending
-from moderation.asking.calls import sound
+from moderation.asking.sound import sound
 from moderation.errors import FetchRefused, ProviderError, ProviderRejected
 from moderation.models import AuditEvent, ProviderAccount
 from moderation.pipeline.record import record_change

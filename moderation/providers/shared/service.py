@@ -158,8 +158,14 @@ def score(value: object) -> float:
 
 
 def kept(raw: Mapping[str, object]) -> Mapping[str, object]:
-    """Return an answer as it may be kept as evidence: whole, or its beginning as text."""
-    text = json.dumps(raw)
+    """Return an answer as it may be kept as evidence: whole, or its beginning as text.
+
+    Nothing is kept of one that is nested too deeply to be written down.
+    """
+    try:
+        text = json.dumps(raw)
+    except RecursionError:
+        return {}
     return raw if len(text) <= MAX_RAW_CHARS else {"beginning": text[:MAX_RAW_CHARS]}
 
 

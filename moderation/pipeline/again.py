@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -38,7 +39,7 @@ def send_again(
         # An author edited one of them in between, which sends it as well: look again who is left.
         sent = _send(post_ids, actor, facts, unless_since)
     if sent:
-        doorbell.ring({Lane.RESCAN})
+        transaction.on_commit(partial(doorbell.ring, {Lane.RESCAN}))
     return sent
 
 

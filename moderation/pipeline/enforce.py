@@ -17,6 +17,7 @@ from django.db import transaction
 
 from moderation import queries
 from moderation.delivery.hints import Hint
+from moderation.errors import ProviderRejected
 from moderation.models import (
     Effect,
     Enforcement,
@@ -91,7 +92,7 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
         _store_evidence(cases, now)
         enforced = _store_enforcements(cases, now)
         _remember_rejected(cases)
-        _note_reevaluations(cases)
+        _note_reevaluations(cases, now)
         _note_trials(cases)
         _store_states(cases, enforced, now)
         _open_reviews(cases, now)
@@ -303,16 +304,25 @@ def _remember_rejected(cases: Sequence[_Case]) -> None:
         )
 
 
-def _note_reevaluations(cases: Sequence[_Case]) -> None:
-    """Note who could not judge: it is asked again once it has recovered."""
+def _note_reevaluations(cases: Sequence[_Case], now: datetime) -> None:
+    """Note who could not judge: it is asked again once it has recovered.
+
+    Not so what a provider cannot judge at all. In key order, as two workers may note the same.
+    """
+    noted = {
+        (case.post.pk, row.provider): case.post.revision
+        for case in cases
+        for row in case.judged.screened.results
+        if row.stood_in and not row.shadow and row.error != ProviderRejected.code
+    }
     Reevaluation.objects.bulk_create(
         [
-            Reevaluation(post=case.post, revision=case.post.revision, provider=row.provider)
-            for case in cases
-            for row in case.judged.screened.results
-            if row.stood_in and not row.shadow
+            Reevaluation(post_id=post_id, provider=provider, revision=revision, created_at=now)
+            for (post_id, provider), revision in sorted(noted.items())
         ],
-        ignore_conflicts=True,
+        update_conflicts=True,
+        unique_fields=["post", "provider"],
+        update_fields=["revision", "created_at"],
     )
 
 

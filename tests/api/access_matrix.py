@@ -113,10 +113,31 @@ MATRIX = {
         "POST": (200, 200, 200, 200, 200, 200, 200),
         "GET": (200, 200, 200, 200, 405, 200, 405),
     },
+    "dialects:akismet-spam": {
+        "POST": (200, 200, 200, 200, 200, 200, 200),
+        "GET": (200, 200, 200, 200, 405, 200, 405),
+    },
+    "dialects:akismet-ham": {
+        "POST": (200, 200, 200, 200, 200, 200, 200),
+        "GET": (200, 200, 200, 200, 405, 200, 405),
+    },
     # A secret has no scopes.
     "dialects:coral": {
         "POST": (401, 401, 401, 401, 204, 204, 401),
         "GET": (401, 401, 401, 401, 405, 405, 401),
+    },
+    # Google says 403 to whoever sends no key.
+    "dialects:perspective": {
+        "POST": (403, 403, 403, 403, 200, 403, 200),
+        "GET": (403, 403, 403, 403, 405, 403, 405),
+    },
+    "dialects:perspective-suggest": {
+        "POST": (403, 403, 403, 403, 200, 403, 200),
+        "GET": (403, 403, 403, 403, 405, 403, 405),
+    },
+    "dialects:perspective-discovery": {
+        "GET": (200, 200, 200, 200, 200, 200, 200),
+        "POST": (405, 405, 405, 405, 405, 405, 405),
     },
     # Only the message itself can prove whose it is.
     "callback": {
@@ -132,25 +153,40 @@ MATRIX = {
 # Where a dialect has its key, if not in `Authorization: Bearer`: ("address", "key"), or a header's
 # or a form's name. A signature is made with it.
 KEY_PLACES: dict[str, tuple[str, str]] = {
+    "dialects:perspective": ("address", "key"),
+    "dialects:perspective-suggest": ("header", "x_goog_api_key"),
     "dialects:discuse": ("header", "x-client-secret"),
     "dialects:akismet-verify-key": ("form", "key"),
     "dialects:akismet-check": ("form", "api_key"),
+    "dialects:akismet-spam": ("form", "api_key"),
+    "dialects:akismet-ham": ("form", "api_key"),
     "dialects:coral": ("signature", "x-coral-signature"),
 }
 
+_AKISMET: dict[str, object] = {
+    "blog": "https://blog.example",
+    "user_ip": "203.0.113.9",
+    "comment_content": "The tomatoes are finally ripe.",
+}
 # What each dialect is asked.
 DIALECT_BODIES: dict[str, dict[str, object]] = {
     "dialects:openai": {"input": "The tomatoes are finally ripe."},
     "dialects:openai-bare": {"input": "The tomatoes are finally ripe."},
+    "dialects:perspective": {
+        "comment": {"text": "The tomatoes are finally ripe."},
+        "requestedAttributes": {"TOXICITY": {}},
+    },
+    "dialects:perspective-suggest": {
+        "comment": {"text": "The tomatoes are finally ripe."},
+        "attributeScores": {"TOXICITY": {"summaryScore": {"value": 0}}},
+    },
     "dialects:discuse": {"request": {"media": {"text": "The tomatoes are finally ripe."}}},
     "dialects:moderate": {"content": "The tomatoes are finally ripe."},
     "dialects:moderate-batch": {"items": [{"content": "The tomatoes are finally ripe."}]},
     "dialects:akismet-verify-key": {"blog": "https://blog.example"},
-    "dialects:akismet-check": {
-        "blog": "https://blog.example",
-        "user_ip": "203.0.113.9",
-        "comment_content": "The tomatoes are finally ripe.",
-    },
+    "dialects:akismet-check": _AKISMET,
+    "dialects:akismet-spam": _AKISMET,
+    "dialects:akismet-ham": _AKISMET,
     "dialects:coral": {"comment": {"body": "The tomatoes are finally ripe."}},
 }
 

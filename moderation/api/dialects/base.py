@@ -40,6 +40,8 @@ COMMUNITY_HEADER = "X-Gatehouse-Community"
 MODEL_HEADER = "X-Gatehouse-Model"
 JUDGED_BY_HEADER = "X-Gatehouse-Judged-By"
 NOT_JUDGED_HEADER = "X-Gatehouse-Not-Judged"
+# Where one thing was asked about: what the policy would do with it.
+ACTION_HEADER = "X-Gatehouse-Action"
 # What a dialect that only knows yes and no answers yes to. What nobody judged is one of them.
 FLAGGING = frozenset({Action.REVIEW, Action.BLOCK})
 
@@ -154,6 +156,8 @@ def answer(
     }
     if missing := ", ".join(not_judged):
         headers[NOT_JUDGED_HEADER] = missing
+    if len(checked) == 1:
+        headers[ACTION_HEADER] = checked[0].verdict.action.value
     return Response(body, headers=headers)
 
 

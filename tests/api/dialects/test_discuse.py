@@ -8,8 +8,9 @@ import pytest
 
 from moderation.models import FilterRule, Post
 from moderation.providers import registry
-from moderation.providers.base import Answer
-from moderation.vocabulary import FilterKind, Outcome, Part, WordAction
+from moderation.providers.adapters.discuse import DiscuseAdapter
+from moderation.providers.base import Account, Answer, TextPart
+from moderation.vocabulary import Category, FilterKind, Outcome, Part, WordAction
 from tests.api.conftest import Api
 from tests.api.test_limits import SLOW
 from tests.factories import CommunityFactory, OrganisationFactory, make_key
@@ -150,6 +151,25 @@ def test_the_worst_of_several_pictures_is_told(client, community, pictures):
     # The bank knows nothing of the other one, and that is no "neutral".
     assert body["images"]["status"] == "not_judged"
     assert body["images"]["result"] == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_our_own_adapter_for_discuse_understands_us(live_server, community, key):
+    account = Account(
+        name="ours",
+        secrets={"client_id": community.organisation.client_id, "client_secret": key},
+        options={"project_id": "12345", "base_url": f"{live_server.url}/discuse"},
+        allow_private_hosts=frozenset({live_server.url.removeprefix("http://")}),
+    )
+    parts = [TextPart("a", THREAT), TextPart("b", HARMLESS)]
+    adapter = DiscuseAdapter(account)
+    threat, harmless = adapter.judge(parts)
+    assert threat.scores.keys() == harmless.scores.keys()
+    assert threat.scores[Category.THREAT] > 0.85 > 0.1 > harmless.scores[Category.THREAT]
+    use_policy(community, route={"text": ["gone"]})
+    [unknown] = adapter.judge(parts[:1])
+    adapter.client.close()
+    assert (unknown.outcome, unknown.scores) == (Outcome.NOT_JUDGED, {})
 
 
 # What nobody judged

@@ -13,11 +13,12 @@ judge       4  apply the policy: evidence in, verdict out
 enforce     5  one verdict a revision: status, effects, review item, standing, audit
 reposts     5a remember what was taken down, so that it is known when it comes again
 review      6  a moderator takes an item, decides with a reason; any enforcement can be reversed
+notify      7  hand over what the record staged for webhooks, authors' mail and media caches
 again          send revisions that were decided for screening once more
 reevaluate     ask a recovered provider about what others judged in its place
 rescan         look at old posts again
 standing       how far authors are trusted
-record         every stage: append audit events, chained along their subject
+record         every stage: append audit events, chained along their subject; stage what goes out
 seal           link committed audit events into the global chain; verify it
 group_commit   how single submits share one transaction
 

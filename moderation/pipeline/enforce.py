@@ -35,7 +35,7 @@ from moderation.pipeline.record import MACHINE, Event, record_events
 from moderation.pipeline.reposts import is_known_repost, remember_rejected
 from moderation.policy import risk
 from moderation.policy.fold import Enforced, fold
-from moderation.policy.verdict import EDITED_AFTER_REJECTION, Verdict
+from moderation.policy.verdict import EDITED_AFTER_REJECTION, NOT_JUDGED, Verdict
 from moderation.vocabulary import (
     Action,
     Category,
@@ -234,6 +234,8 @@ def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
         return (EffectKind.HIDE, EffectKind.STRIKE, EffectKind.NOTICE)
     if case.is_again and (case.people_spoke or case.post.visibility != Visibility.PUBLIC):
         return _effects_of_asking_again(case)
+    if _is_failed_look(case):
+        return ()
     if case.action is Action.WARN:
         return (EffectKind.PUBLISH, EffectKind.NOTICE)
     if case.action is Action.REVIEW:
@@ -241,6 +243,15 @@ def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
         shown = EffectKind.HOLD if holds else EffectKind.PUBLISH
         return (shown, EffectKind.QUEUE)
     return ()
+
+
+def _is_failed_look(case: _Case) -> bool:
+    """Whether a post that stands was to be looked at again, and nobody could: it stays as it is."""
+    return (
+        case.judged.screened.claim.submission.reason == Reason.RESCAN
+        and case.verdict.rule == NOT_JUDGED
+        and case.verdict.category is None
+    )
 
 
 def _effects_of_asking_again(case: _Case) -> tuple[EffectKind, ...]:

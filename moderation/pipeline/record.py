@@ -1,4 +1,7 @@
-"""Every stage: append what happened to the record, in the transaction that made it happen."""
+"""Every stage: append what happened to the record, in the transaction that made it happen.
+
+What others are told of it is staged there too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.contrib.auth.models import User
 
+from moderation.delivery.staging import stage
 from moderation.models import AuditEvent, Author
 from moderation.vocabulary import ActorKind
 
@@ -78,7 +82,9 @@ def record_events(events: Sequence[Event]) -> list[AuditEvent]:
         row.digest = digest_of(row)
         heads[subject] = (row.sequence, row.digest)
         rows.append(row)
-    return AuditEvent.objects.bulk_create(rows)
+    AuditEvent.objects.bulk_create(rows)
+    stage(rows)
+    return rows
 
 
 def digest_of(event: AuditEvent) -> str:

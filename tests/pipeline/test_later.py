@@ -17,15 +17,18 @@ from moderation.models import (
     ProviderJob,
     ProviderResult,
     Reevaluation,
+    Review,
     Submission,
     VerdictRecord,
 )
 from moderation.pipeline import inbox
+from moderation.pipeline.again import send_again
 from moderation.pipeline.dispatch import drain, sweep
 from moderation.pipeline.edit import edit_post
+from moderation.pipeline.record import SYSTEM
 from moderation.pipeline.reevaluate import reevaluate
 from moderation.providers.base import Answer, Callback
-from moderation.vocabulary import Category, JobState, Lane, Outcome, Reason, Status
+from moderation.vocabulary import Category, JobState, Lane, Outcome, Reason, Status, Visibility
 from tests.asking.fakes import FakeService, LaterService, clean, toxic
 from tests.pipeline.helpers import CLIENT, HARMLESS, add_provider, drain_all, send
 from tests.pipeline.test_enforce import use_policy
@@ -260,9 +263,6 @@ def test_a_post_that_was_edited_meanwhile_is_not_asked_about_again(monkeypatch, 
 
 
 def test_stored_answers_are_enough_for_a_second_look(monkeypatch, community):
-    from moderation.pipeline.again import send_again
-    from moderation.pipeline.record import SYSTEM
-
     paid = FakeService(f"paid-{uuid4().hex[:8]}", clean)
     add_provider(monkeypatch, paid, cost_micros=50)
     use_policy(community, route={"text": [paid.name]})
@@ -336,3 +336,34 @@ def test_a_key_that_is_refused_now_may_be_right_at_the_next_poll(community, late
     come_due()
     drain_all()
     assert status(post) == Status.APPROVED
+
+
+def test_a_second_look_that_fails_moves_nothing(monkeypatch, community):
+    flaky = FakeService(f"flaky-{uuid4().hex[:8]}", clean)
+    add_provider(monkeypatch, flaky)
+    use_policy(community, route={"text": [flaky.name]})
+    post = sent(community)
+    flaky.says, flaky.model_version = ProviderUnavailable(), "fake-2"
+    send_again([post.pk], actor=SYSTEM, facts={})
+    drain(Lane.RESCAN)
+    post.refresh_from_db()
+    assert (post.status, post.visibility) == (Status.APPROVED, Visibility.PUBLIC)
+    assert not Review.objects.exists()
+    assert VerdictRecord.objects.latest("pk").rule == "not_judged"
+
+
+def test_a_second_look_that_half_fails_is_for_a_person_where_something_was_found(
+    monkeypatch, community
+):
+    flaky = FakeService(f"flaky-{uuid4().hex[:8]}", clean)
+    finder = FakeService(f"finder-{uuid4().hex[:8]}", clean)
+    add_provider(monkeypatch, flaky)
+    add_provider(monkeypatch, finder)
+    use_policy(community, route={"text": [flaky.name, finder.name]})
+    post = sent(community)
+    flaky.says, flaky.model_version = ProviderUnavailable(), "fake-2"
+    finder.model_version = "fake-2"
+    finder.says = lambda part: Answer(Outcome.JUDGED, scores={Category.HATE: 0.75})
+    send_again([post.pk], actor=SYSTEM, facts={})
+    drain(Lane.RESCAN)
+    assert status(post) == Status.IN_REVIEW

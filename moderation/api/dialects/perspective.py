@@ -6,7 +6,7 @@ unless the question says that such may be left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -208,12 +208,23 @@ class _Analysis:
         """Return what drove a score, in UTF-16 code units; the whole text where nobody says."""
         text = self.asked.comment.text
         category = CATEGORIES.get(name)
-        found = [
+        found = _joined(
             (one.start, one.end) for one in self.checked.flagged if one.category in (category, None)
-        ]
+        )
         return [
             (_units(text[:start]), _units(text[:end])) for start, end in found or [(0, len(text))]
         ]
+
+
+def _joined(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return places in order, those that overlap as one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(places):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
 
 
 def _units(text: str) -> int:

@@ -158,7 +158,11 @@ def test_what_a_client_sends_along_comes_back_or_has_no_effect(client):
 def test_stretches_are_places_in_utf_16(client, scored):
     text = "\U0001f600 You idiot \U0001f600 and so on"
     judge = scored(toxic=0.9)
-    spans = [Span(6, 11, Category.TOXIC), Span(14, 17, Category.HATE)]
+    spans = [
+        Span(8, 11, Category.TOXIC),
+        Span(6, 10, Category.TOXIC),
+        Span(14, 17, Category.HATE),
+    ]
     judge.says = lambda part: Answer(
         Outcome.JUDGED, scores={Category.TOXIC: 0.9, Category.THREAT: 0.1}, spans=spans
     )

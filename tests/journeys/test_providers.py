@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
@@ -31,14 +32,19 @@ from moderation.models import (
 )
 from moderation.pipeline import inbox
 from moderation.pipeline.edit import edit_post
+from moderation.pipeline.media import NewMedia
 from moderation.pipeline.reevaluate import reevaluate
 from moderation.providers import registry
 from moderation.providers.base import Answer, Callback, Job, Span
+from moderation.providers.catalogue import get_adapter
+from moderation.sandbox.control import describe_services
+from moderation.sandbox.server import Sandbox, running_sandbox
 from moderation.vocabulary import Category, JobState, Outcome, Reason, Status
 from tests.asking.fakes import FakeService, LaterService, clean, toxic
 from tests.factories import CommunityFactory
 from tests.pipeline.helpers import CLIENT, HARMLESS, add_provider, drain_all, send
 from tests.pipeline.test_enforce import use_policy
+from tests.unit.media_files import encoded, photo
 
 NAN = float("nan")
 LOW = {Category.TOXIC: 0.01}
@@ -352,3 +358,94 @@ def test_a_message_is_read_only_at_an_address_that_we_gave(client, hive):
     give_out(hive.name, token)
     assert client.post(f"/callbacks/{hive.name}/{token}", good, "text/plain").status_code == 204
     assert CallbackMessage.objects.get().job_id == "job-1"
+
+
+# --- every service, from an account to a verdict ------------------------------------------------
+
+# What an account needs beside the address that the sandbox prints and any key.
+TEXT_SERVICES = {
+    "akismet": {"blog": "https://forum.example"},
+    "azure": {},
+    "discuse": {"project_id": "12"},
+    "google_language": {},
+    "hive": {},
+    "holysheep": {},
+    "mistral": {},
+    "openai": {},
+    "perspective": {},
+    "sightengine": {"api_user": "7"},
+}
+PICTURE_SERVICES = {
+    "azure": {},
+    "google_vision": {},
+    "hive": {},
+    "openai": {},
+    "rekognition": {},
+    "sightengine": {"api_user": "7"},
+}
+VILE = "[[hate=0.97]] [[harassment=0.97]] [[toxic=0.97]] [[sexual=0.97]] [[spam=1]]"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with running_sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+def sandbox(running, settings) -> Iterator[Sandbox]:
+    running.reset()
+    settings.MODERATION = {
+        **settings.MODERATION,
+        "provider_allowed_hosts": frozenset({running.address}),
+    }
+    yield running
+    for made in registry._made.values():
+        made.provider.client.close()
+    registry._made.clear()
+    registry.forget_services()
+    assert running.errors == []
+
+
+def set_up(sandbox: Sandbox, adapter: str, options: dict[str, str], **fields: object) -> None:
+    wanted = get_adapter(adapter).facts.settings
+    ProviderAccount.objects.create(
+        name=adapter,
+        adapter=adapter,
+        options={**options, "base_url": describe_services(sandbox)[adapter]},
+        # Signatures need the one key that both sides know; Google's services take one of two.
+        secrets={
+            one.name: "good-key" for one in wanted if one.is_secret and "account" not in one.name
+        },
+        **{"cache_seconds": 0, **fields},
+    )
+    registry.forget_services()
+
+
+@pytest.mark.parametrize("adapter", TEXT_SERVICES)
+def test_every_service_judges_texts_and_none_is_approved_without_it(adapter, sandbox, community):
+    set_up(sandbox, adapter, TEXT_SERVICES[adapter], per_second=100)
+    use_policy(community, route={"text": [adapter]})
+    good, vile = send(community, HARMLESS, f"{HARMLESS} {VILE}")
+    drain_all()
+    assert [status(post) for post in (good, vile)] == [Status.APPROVED, Status.REJECTED]
+    failing = sent(community, f"{HARMLESS} [[fault=500]]")
+    assert status(failing) == Status.IN_REVIEW
+    [failed] = ProviderResult.objects.filter(submission__post=failing)
+    assert (failed.outcome, failed.scores) == ("failed", {})
+
+
+@pytest.mark.parametrize("adapter", PICTURE_SERVICES)
+def test_every_service_judges_pictures_and_none_is_approved_without_it(adapter, sandbox, community):
+    set_up(sandbox, adapter, PICTURE_SERVICES[adapter])
+    use_policy(community, route={"text": [], "image": [adapter], "gif": [adapter]})
+    pictures = [encoded(photo(), "PNG"), encoded(photo(), "JPEG"), encoded(photo(), "GIF")]
+    [good] = send(community, "", media=tuple(NewMedia(data=one) for one in pictures))
+    drain_all()
+    assert status(good) == Status.APPROVED
+    said = ProviderResult.objects.filter(submission__post=good)
+    assert {(row.outcome, bool(row.scores)) for row in said} == {("judged", True)}
+    sandbox.fail(adapter, 500)
+    [failing] = send(community, "", media=(NewMedia(data=pictures[0]),))
+    drain_all()
+    assert status(failing) == Status.IN_REVIEW

@@ -49,6 +49,13 @@ class AuditEvent(models.Model):
                 name="audit_sequence_starts_at_one", condition=Q(sequence__gte=1)
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["community_id", "-id"],
+                condition=Q(kind="operation.started"),
+                name="audit_operations_newest",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} · {self.subject_kind} {self.subject_id} #{self.sequence}"

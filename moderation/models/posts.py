@@ -111,6 +111,11 @@ class Post(models.Model):
                 condition=Q(kind=PostKind.TOPIC),
                 name="post_topics_newest",
             ),
+            models.Index(
+                fields=["community", "decided_at"],
+                condition=Q(visibility=Visibility.PUBLIC),
+                name="post_public_by_decision",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -161,7 +161,7 @@ class Submit(AkismetView):
         fields = Fields(request.data)
         comment = _read(fields)
         community = community_of(request, fields)
-        is_test = fields.flag("is_test")
+        is_test = fields.text("is_test", most=MAX_ID_CHARS) not in ("", "0", "false")
         fields.finish()
         if comment.missing:
             return _refused(comment.missing)

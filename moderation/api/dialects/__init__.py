@@ -6,7 +6,7 @@ openai       POST /v1/moderations
 perspective  POST /v1alpha1/comments:analyze and comments:suggestscore
 discuse      POST /discuse/api/v1/check
 moderate     POST /moderate and /moderate/batch
-akismet      POST /1.1/verify-key and comment-check
+akismet      POST /1.1/verify-key, comment-check, submit-spam and submit-ham
 coral        POST /coral/<community>, signed
 
 Each is one file: it reads the other service's question, makes one call inwards, and answers in the

@@ -98,16 +98,18 @@ class GuardedClient:
         json: object = None,
         max_bytes: int,
         timeout_seconds: float,
+        cut: bool = False,
     ) -> Reply:
         """Send one request and return its answer, whatever the status; follow no redirect.
 
-        `timeout_seconds` bounds everything, from name lookup to the last byte. Raises
+        `timeout_seconds` bounds everything, from name lookup to the last byte. An answer that is
+        longer than `max_bytes` is refused; with `cut` its beginning is returned, as it came. Raises
         `FetchRefused`, whose `reason` is for logs and retries, never for the one who gave the URL.
         """
         try:
             with deadline_in(timeout_seconds):
                 return self._exchange(
-                    self._build_request(method, url, headers, content, json), max_bytes
+                    self._build_request(method, url, headers, content, json), max_bytes, cut=cut
                 )
         except FetchRefused as refusal:
             logger.info("Outbound request refused: %s", refusal.reason)
@@ -176,7 +178,7 @@ class GuardedClient:
             raise refused("port")
         return parsed
 
-    def _exchange(self, request: httpx2.Request, max_bytes: int) -> Reply:
+    def _exchange(self, request: httpx2.Request, max_bytes: int, *, cut: bool) -> Reply:
         left = seconds_left()
         answer = self._pool.handle_request(
             httpcore2.Request(
@@ -194,7 +196,11 @@ class GuardedClient:
         )
         try:
             headers = httpx2.Headers(answer.headers)
-            content = _read_body(answer.iter_stream(), headers, max_bytes)
+            chunks = answer.iter_stream()
+            if cut:
+                content = _read_beginning(chunks, max_bytes)
+            else:
+                content = _read_body(chunks, headers, max_bytes)
         finally:
             answer.close()
         return Reply(answer.status, headers, content, str(request.url))
@@ -355,6 +361,15 @@ def _read_body(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: i
         if len(body) > max_bytes:
             raise refused("size")
     return bytes(body)
+
+
+def _read_beginning(chunks: Iterable[bytes], max_bytes: int) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) >= max_bytes:
+            break
+    return bytes(body[:max_bytes])
 
 
 def _decoded(chunks: Iterable[bytes], encoding: str, max_bytes: int) -> Iterator[bytes]:

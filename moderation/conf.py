@@ -72,6 +72,12 @@ class Conf:
     provider_allowed_hosts: frozenset[str] = frozenset()
     # Where services reach this site to call it back, "" where they cannot.
     public_url: str = ""
+    # Where readers find a post, an address with {post} in it, "" where only clients show posts.
+    post_page: str = ""
+    # host:port pairs of webhooks and media caches that may be told although they are private.
+    delivery_allowed_hosts: frozenset[str] = frozenset()
+    # How long a receiver may take to answer. Standard Webhooks asks for 15 to 30 s.
+    delivery_timeout_seconds: float = 15.0
     # A post that still waits for a service after this time goes on without it.
     provider_wait_seconds: float = 900.0
     # How long a worker itself waits for its turn with a service; longer waits are the row's.

@@ -9,7 +9,7 @@ from celery import Task, shared_task
 from moderation.delivery import doorbell
 from moderation.operations import export, ledger, progress, rescan, schedule
 from moderation.operations import tidy as tidying
-from moderation.pipeline import dispatch
+from moderation.pipeline import dispatch, notify
 from moderation.vocabulary import Lane
 
 
@@ -17,7 +17,10 @@ from moderation.vocabulary import Lane
 def look(*, lane: str, **_: Any) -> None:
     """Someone rang for a lane. Unknown keywords are tolerated: an older web server may ring."""
     doorbell.answer(Lane(lane))
-    dispatch.drain(Lane(lane))
+    if lane == Lane.DELIVER:
+        notify.drain()
+    else:
+        dispatch.drain(Lane(lane))
 
 
 @shared_task(name="moderation.tidy")

@@ -486,6 +486,7 @@ structlog.configure(
 MODERATION = {
     # Services call back where readers find the site.
     "public_url": SITE_URL.origin,
+    "post_page": f"{SITE_URL.origin}/p/{{post}}/",
     "dialects": env.read_names("GATEHOUSE_DIALECTS", choices=tuple(Dialect.values)),
 } | env.read_given(
     "GATEHOUSE_",
@@ -515,6 +516,8 @@ MODERATION = {
         "fetch_allowed_hosts": env.words,
         "providers": env.words,
         "provider_allowed_hosts": env.words,
+        "delivery_allowed_hosts": env.words,
+        "delivery_timeout_seconds": env.positive,
         "provider_wait_seconds": env.positive,
         "provider_turn_seconds": env.positive,
     },

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 
 from moderation import credentials, queries
+from moderation.delivery.listeners import forget_listeners
 from moderation.models import triggers
 from tests.stack import forget_redis
 
@@ -16,6 +17,7 @@ def _fresh_memory():
     """What a process remembers for a second must not reach from one test into the next."""
     queries.forget_everything()
     credentials.forget_keys()
+    forget_listeners()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
 
 from moderation.conf import get_conf
+from moderation.delivery import outbox
 from moderation.pipeline.dispatch import sweep
 from moderation.pipeline.reevaluate import reevaluate
 from moderation.pipeline.seal import seal_events
@@ -40,6 +41,7 @@ class Command(BaseCommand):
 def _round() -> None:
     _try(sweep)
     _try(reevaluate)
+    _try(outbox.sweep)
     _try(_seal_all)
 
 

@@ -1,0 +1,235 @@
+"""7 · Tell others: hand over what the record has staged, without letting one wait for another.
+
+Whoever is rung starts couriers: threads of this process, each of which serves one endpoint for a
+while and holds one of its few slots. An endpoint that hangs holds up its own couriers alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
+
+from moderation import queries
+from moderation.conf import get_conf
+from moderation.coordination.slots import Slots
+from moderation.delivery import cdn, doorbell, email, outbox, webhook
+from moderation.delivery.handover import Handover
+from moderation.delivery.listeners import forget_listeners
+from moderation.models import Endpoint, OutboxMessage, Post
+from moderation.pipeline.record import record_change
+from moderation.vocabulary import DisabledBecause, EndpointKind, Lane, Status
+
+logger = logging.getLogger(__name__)
+
+SUBJECT = "endpoint"
+# Couriers of one endpoint, in all processes. Only one that answers has more than one.
+AT_ONCE = 4
+# Threads of this process. Those for endpoints that fail are few, and never those of the others.
+MOST_COURIERS = 24
+MOST_FOR_FAILING = 8
+# A courier then lets others have its slot, as others have its thread.
+TURN_SECONDS = 5.0
+BATCH = 10
+# Nothing has reached it for so long: nothing will, before a person looks into it.
+GIVEN_UP_AFTER = timedelta(days=5)
+
+_room = {
+    False: threading.BoundedSemaphore(MOST_COURIERS),
+    True: threading.BoundedSemaphore(MOST_FOR_FAILING),
+}
+
+
+def drain() -> int:
+    """Start a courier for every endpoint that something waits for; return how many started.
+
+    Returns at once: what hangs must not keep the lane.
+    """
+    endpoints = list(outbox.waiting_endpoints())
+    # Where there are more than couriers, each is as likely to get one.
+    random.shuffle(endpoints)
+    return sum(_start(endpoint) for endpoint in endpoints)
+
+
+def disable_endpoint(
+    *, endpoint_id: int, because: DisabledBecause, user: User | None = None
+) -> bool:
+    """Let nothing go to an endpoint any more; return False if that was so already."""
+    with transaction.atomic():
+        endpoint = Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
+        if endpoint is None or not endpoint.active:
+            return False
+        Endpoint.objects.filter(pk=endpoint_id).update(
+            active=False, disabled_because=because, disabled_at=Now()
+        )
+        record_change(
+            "endpoint.disabled",
+            subject=(SUBJECT, str(endpoint_id)),
+            community_id=endpoint.community_id,
+            user=user,
+            facts={"endpoint": endpoint_id, "because": str(because)},
+        )
+    forget_listeners()
+    return True
+
+
+# Couriers
+
+
+def _start(endpoint: Endpoint, most: int = 1) -> bool:
+    """Send a courier on its way if there is a thread for it and fewer than `most` are at work."""
+    fails = endpoint.failing_since is not None
+    if not _room[fails].acquire(blocking=False):
+        return False
+    slots = Slots(f"endpoint:{endpoint.pk}", most)
+    # Long enough for a turn whose last message hangs; what a crash leaves is free after it.
+    token = slots.take(TURN_SECONDS + get_conf().delivery_timeout_seconds * 4)
+    if token is None:
+        _room[fails].release()
+        return False
+    threading.Thread(
+        target=_serve, args=(endpoint.pk, fails, slots, token), name="courier", daemon=True
+    ).start()
+    return True
+
+
+def _serve(endpoint_id: int, fails: bool, slots: Slots, token: str) -> None:
+    is_more = False
+    try:
+        is_more = _take_turn(endpoint_id)
+    except DatabaseError as error:
+        # What it held comes back when its lease ends.
+        logger.warning("courier_stopped", extra={"error": type(error).__name__})
+    except Exception:
+        logger.exception("courier_failed", extra={"endpoint": endpoint_id})
+    finally:
+        slots.give_back(token)
+        _room[fails].release()
+        connection.close()
+    if is_more:
+        doorbell.ring({Lane.DELIVER})
+
+
+def _take_turn(endpoint_id: int) -> bool:
+    """Hand over what waits for an endpoint; return whether there may be more at once."""
+    ends_at = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < ends_at:
+        endpoint = outbox.find_ready(endpoint_id)
+        if endpoint is None:
+            return False
+        held = outbox.claim(endpoint, _batch(endpoint))
+        if not held:
+            return False
+        if not _hand_over_all(endpoint, held):
+            return True
+        if len(held) == _batch(endpoint):
+            # It answers, and more waits for it.
+            _start(endpoint, most=AT_ONCE)
+    return True
+
+
+def _batch(endpoint: Endpoint) -> int:
+    return cdn.at_once(endpoint) if endpoint.kind == EndpointKind.CDN else BATCH
+
+
+def _hand_over_all(endpoint: Endpoint, held: Sequence[OutboxMessage]) -> bool:
+    """Hand messages over up to the first that fails; return whether all went well."""
+    together = len(held) if endpoint.kind == EndpointKind.CDN else 1
+    groups = [held[start : start + together] for start in range(0, len(held), together)]
+    until = time.monotonic() + get_conf().delivery_timeout_seconds
+    for number, group in enumerate(groups):
+        went_well = time.monotonic() < until and _hand_over(endpoint, group)
+        if not went_well:
+            outbox.give_back([message for rest in groups[number:] for message in rest])
+            return False
+    return True
+
+
+def _hand_over(endpoint: Endpoint, messages: Sequence[OutboxMessage]) -> bool:
+    handover = _try(endpoint, messages)
+    with transaction.atomic():
+        outbox.settle(endpoint, messages, handover)
+    if handover.is_gone:
+        disable_endpoint(endpoint_id=endpoint.pk, because=DisabledBecause.GONE)
+    elif not handover.delivered and not handover.skipped and _fails_for_good(endpoint):
+        disable_endpoint(endpoint_id=endpoint.pk, because=DisabledBecause.FAILING)
+    return handover.delivered or handover.skipped
+
+
+def _try(endpoint: Endpoint, messages: Sequence[OutboxMessage]) -> Handover:
+    try:
+        send = _PREPARE[EndpointKind(endpoint.kind)](endpoint, messages)
+        # While it may hang, the connection is another's.
+        connection.close()
+        return send()
+    except DatabaseError:
+        raise
+    except Exception as error:
+        # A fault of ours: it must not come round for ever.
+        logger.exception("handover_failed", extra={"endpoint": endpoint.pk})
+        return Handover(error=type(error).__name__)
+
+
+def _fails_for_good(endpoint: Endpoint) -> bool:
+    return Endpoint.objects.filter(
+        pk=endpoint.pk, failing_since__lt=Now() - GIVEN_UP_AFTER
+    ).exists()
+
+
+# Notices to authors
+
+
+def _prepare_notice(
+    endpoint: Endpoint, messages: Sequence[OutboxMessage]
+) -> Callable[[], Handover]:
+    (message,) = messages
+    notice = _notice_of(message)
+    if isinstance(notice, str):
+        return lambda: Handover.nothing(notice)
+    return lambda: email.send(notice)
+
+
+def _notice_of(message: OutboxMessage) -> email.Notice | str:
+    """Return the notice that a message asks for, or the reason why there is none to send."""
+    event = message.event
+    assert event is not None
+    posts = Post.objects.select_related("author__user", "community")
+    post = posts.filter(pk=event.subject_id).first()
+    if post is None or post.revision != event.revision or post.deleted_at is not None:
+        return email.MOVED_ON
+    user = post.author.user
+    if user is None or not user.is_active or not user.email:
+        return email.NO_ADDRESS
+    if post.status != event.facts.get("status"):
+        # Another notice is under way that says what is true now.
+        return email.MOVED_ON
+    explanation = queries.explanations_of([post]).get(post.pk)
+    page = get_conf().post_page
+    return email.Notice(
+        event_type=event.kind,
+        message_id=message.message_id,
+        address=user.email,
+        context={
+            "community": post.community.name,
+            "posted_at": post.created_at,
+            "reason": explanation.text if explanation else "",
+            "is_approved": post.status == Status.APPROVED,
+            "page": page.format(post=post.pk) if page and post.community.open_to_site_users else "",
+        },
+    )
+
+
+_PREPARE: dict[
+    EndpointKind, Callable[[Endpoint, Sequence[OutboxMessage]], Callable[[], Handover]]
+] = {
+    EndpointKind.WEBHOOK: webhook.prepare,
+    EndpointKind.EMAIL: _prepare_notice,
+    EndpointKind.CDN: cdn.prepare,
+}

@@ -1,11 +1,13 @@
 """Kill parts at random under load: `make test-faults`. Not part of `make test`.
 
-servers     a PostgreSQL and a Redis server of the test's own, made to be killed
-processes   what runs where: starting, freezing, finding what is left
-guard       ends whatever a run leaves behind, however it ends
-stack       the real roles as separate processes, restarted like a service manager would
-inside      the product's side: prepares the database, reads what came of it, plays a zombie
-load        clients that post and edit, and repeat whatever was not answered
-breakage    the kinds of fault, and when each strikes
-report      the table, and test-results/faults.json
+servers            a PostgreSQL and a Redis server of the test's own, made to be killed
+processes          what runs where: starting, freezing, finding what is left
+guard              ends whatever a run leaves behind, however it ends
+stack              the real roles as separate processes, restarted like a service manager would
+inside             the product's side: prepares the database, reads what came of it, plays a zombie
+inside_providers   the same for services: sets them up, reads what they and their callbacks led to
+outside            the sandbox as one more process, and a bad line from it to our door
+load               clients that post and edit, and repeat whatever was not answered
+breakage           the kinds of fault, and when each strikes
+report             the table, and test-results/faults.json
 """

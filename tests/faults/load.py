@@ -9,9 +9,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from hashlib import sha256
+from typing import Any, ClassVar
 
 REQUEST_SECONDS = 8.0
 # As on a telephone in a tunnel: some clients are gone before the answer is, and ask again.
@@ -33,6 +34,30 @@ THREATS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A request's body with files in it."""
+
+    fields: Mapping[str, str]
+    files: Sequence[bytes]
+
+    BOUNDARY: ClassVar[str] = "gatehouse-faults"
+
+    def encoded(self) -> bytes:
+        parts = [
+            f'form-data; name="{name}"\r\n\r\n{value}'.encode()
+            for name, value in self.fields.items()
+        ] + [
+            b'form-data; name="media"; filename="a.png"\r\nContent-Type: image/png\r\n\r\n' + file
+            for file in self.files
+        ]
+        lead = f"--{self.BOUNDARY}\r\nContent-Disposition: ".encode()
+        return b"".join(lead + part + b"\r\n" for part in parts) + f"--{self.BOUNDARY}--".encode()
+
+
+Body = dict[str, Any] | Form | None
+
+
 @dataclass(slots=True)
 class Letter:
     """One post and its planned edits, with what the client was told so far."""
@@ -43,17 +68,34 @@ class Letter:
     revisions: list[tuple[str, bool]]
     due: float
     edit_pause: float
+    # What each revision shows besides its text; each replaces what was shown before.
+    pictures: list[Sequence[bytes]] = field(default_factory=list)
     id: str = ""
     revision: int = 0
 
+    def body(self) -> dict[str, Any] | Form:
+        """Return what is sent next: the post itself, or its next edit."""
+        text, _ = self.revisions[self.revision]
+        is_edit = bool(self.id)
+        if self.pictures:
+            # An edit keeps none of the pictures before.
+            about = {"keep_media": ""} if is_edit else {"author_id": self.author}
+            return Form({"text": text, **about}, self.pictures[self.revision])
+        if is_edit:
+            return {"text": text}
+        return {"text": text, "author": {"id": self.author}, "channel": self.key}
+
     def expected(self) -> dict[str, Any]:
-        text, is_threat = self.revisions[max(self.revision, 1) - 1]
+        current = max(self.revision, 1) - 1
+        text, is_threat = self.revisions[current]
+        shown = self.pictures[current] if self.pictures else []
         return {
             "key": self.key,
             "id": self.id,
             "revision": self.revision,
             "text": text,
             "is_threat": is_threat,
+            "pictures": sorted(sha256(picture).hexdigest() for picture in shown),
         }
 
 
@@ -188,10 +230,8 @@ class Clients:
             self._post(letter)
 
     def _post(self, letter: Letter) -> None:
-        text, _ = letter.revisions[0]
-        body = {"text": text, "author": {"id": letter.author}, "channel": letter.key}
         headers = {"Idempotency-Key": letter.key}
-        status, answer = self._until_answered("POST", "/api/v1/posts", body, headers)
+        status, answer = self._until_answered("POST", "/api/v1/posts", letter.body(), headers)
         if status != 202:
             raise RuntimeError(f"POST was answered with {status}: {answer}")
         letter.id, letter.revision = answer["id"], answer["revision"]
@@ -201,7 +241,7 @@ class Clients:
         text, _ = letter.revisions[letter.revision]
         path = f"/api/v1/posts/{letter.id}"
         headers = {"If-Match": f'"{letter.revision}"'}
-        status, answer = self._until_answered("PATCH", path, {"text": text}, headers)
+        status, answer = self._until_answered("PATCH", path, letter.body(), headers)
         if status == 412:
             status, answer = self._until_answered("GET", path, None, {})
             if answer["body"] != text:
@@ -212,7 +252,7 @@ class Clients:
         letter.revision = answer["revision"]
 
     def _until_answered(
-        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]
+        self, method: str, path: str, body: Body, headers: dict[str, str]
     ) -> tuple[int, dict[str, Any]]:
         """Repeat the same request, at either server, until one answers for good."""
         chance = random.Random(f"{method} {path} {body}")
@@ -240,19 +280,20 @@ class Clients:
         port: int,
         method: str,
         path: str,
-        body: dict[str, Any] | None,
+        body: Body,
         headers: dict[str, str],
         patience: float,
     ) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience)
+        kind, content = _encoded(body)
         try:
             connection.request(
                 method,
                 path,
-                body=None if body is None else json.dumps(body),
+                body=content,
                 headers={
                     "Authorization": f"Bearer {self._key}",
-                    "Content-Type": "application/json",
+                    "Content-Type": kind,
                     "Connection": "close",
                     **headers,
                 },
@@ -262,6 +303,12 @@ class Clients:
             return response.status, answer
         finally:
             connection.close()
+
+
+def _encoded(body: Body) -> tuple[str, bytes | None]:
+    if isinstance(body, Form):
+        return f"multipart/form-data; boundary={Form.BOUNDARY}", body.encoded()
+    return "application/json", None if body is None else json.dumps(body).encode()
 
 
 def percentile(values: Sequence[float], share: float) -> float:

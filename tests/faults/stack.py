@@ -126,6 +126,7 @@ class Stack:
         self.webs: list[Part] = []
         self.workers: list[Part] = []
         self.sweepers: list[Part] = []
+        self.outside: list[Part] = []
         self.web_ports: list[int] = []
         self._env = {
             "PATH": os.environ["PATH"],
@@ -143,7 +144,7 @@ class Stack:
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def parts(self) -> list[Part]:
-        return [*self.webs, *self.workers, *self.sweepers]
+        return [*self.outside, *self.webs, *self.workers, *self.sweepers]
 
     # Roles, each as production runs it
 
@@ -177,6 +178,12 @@ class Stack:
                 self._part(f"sweeper-{number + 1}", "python", "manage.py", "sweep")
             )
 
+    def add_sandbox(self, port: int) -> None:
+        """All services of the outside world, as one process."""
+        self.outside.append(
+            self._part("sandbox", "python", "manage.py", "providersim", "--port", str(port))
+        )
+
     # Life
 
     def prepare(self) -> str:
@@ -203,10 +210,15 @@ class Stack:
                 what=f"{worker.name} is ready",
             )
 
-    def ask_inside(self, *words: str, seconds: float = 120.0) -> dict[str, Any]:
-        """Run one act of `tests.faults.inside` as one more process; return what it answers."""
+    def ask_inside(
+        self, *words: str, seconds: float = 120.0, module: str = "inside"
+    ) -> dict[str, Any]:
+        """Run one act of `tests.faults.inside` as one more process; return what it answers.
+
+        Another `module` of this folder may hold the act.
+        """
         done = subprocess.run(
-            [sys.executable, "-m", "tests.faults.inside", *words],
+            [sys.executable, "-m", f"tests.faults.{module}", *words],
             env=self._env,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

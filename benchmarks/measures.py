@@ -46,6 +46,10 @@ class Bounds:
     idle_posts: int = 100
     images: int = 40
     checks_per_second: float = 50.0
+    asked_alone: int = 300
+    asked_together: int = 60
+    outside_per_second: float = 100.0
+    repeated_share: float = 0.2
     small: int = 10_000
     large: int = 1_000_000
 
@@ -398,6 +402,75 @@ def _post(
     return post_id
 
 
+# Services
+
+
+def providers(bench: Bench) -> Numbers:
+    """What asking an outside service adds to its own time, and how few calls posts need."""
+    ours = Gatehouse(bench.services, shape=bench.shape, asks_outside=True)
+    rounds = []
+    try:
+        ours.prepare()
+        for number in range(1, bench.bounds.rounds + 1):
+            with ours:
+                wait_for_port(ours.sandbox_port, [])
+                found = {**_overhead(ours, bench), **_calls_for_posts(ours, bench, number)}
+            rounds.append(found)
+            bench.say(
+                f"providers {number}: alone p50 {found['alone']['p50']:.1f} p95 "
+                f"{found['alone']['p95']:.1f} ms, 32 together p50 {found['together']['p50']:.1f} "
+                f"p95 {found['together']['p95']:.1f} ms; {found['calls']} calls for "
+                f"{found['texts']} texts, {found['repeated']:.0%} repeated"
+            )
+    finally:
+        ours.remove()
+    return {
+        "rounds": rounds,
+        **{
+            how: {which: spread([one[how][which] for one in rounds]) for which in ("p50", "p95")}
+            for how in ("alone", "together")
+        },
+        "calls_for_a_hundred": spread([100 * one["calls"] / one["texts"] for one in rounds]),
+        "repeated": spread([100 * one["repeated"] for one in rounds]),
+    }
+
+
+def _overhead(ours: Gatehouse, bench: Bench) -> Numbers:
+    """Ask in a process of its own, one call after the other, without anything kept."""
+    counts = (bench.bounds.asked_alone, bench.bounds.asked_together)
+    found = json.loads(
+        ours.ask_inside("benchmarks.asking", str(ours.sandbox_port), *map(str, counts))
+    )
+    return {how: percentiles(found[how]) for how in ("alone", "together")}
+
+
+def _calls_for_posts(ours: Gatehouse, bench: Bench, number: int) -> Numbers:
+    """Post texts that partly repeat what others posted in the same seconds."""
+    rate, seconds = bench.bounds.outside_per_second, bench.bounds.seconds
+    different = round(rate * seconds * (1 - bench.bounds.repeated_share))
+    before = _calls(ours)
+    flow, _ = burst(
+        ours,
+        item=ours.repeating_item(f"round {number}"),
+        authors=different,
+        connections=64,
+        rate=rate,
+        seconds=seconds,
+        seed=number,
+    )
+    return {
+        "texts": flow.posts,
+        "repeated": max(0, flow.posts - different) / flow.posts,
+        "calls": _calls(ours) - before,
+    }
+
+
+def _calls(ours: Gatehouse) -> int:
+    with ours.connect() as database:
+        row = database.execute("SELECT count(*) FROM moderation_providercall").fetchone()
+    return int(row[0]) if row else 0
+
+
 # Growth
 
 
@@ -515,6 +588,7 @@ MEASURES: dict[str, Callable[[Bench], Numbers]] = {
     "check": check_latency,
     "verdict": verdict_latency,
     "image": image_latency,
+    "providers": providers,
     "growth": growth,
     "memory": memory,
 }

@@ -112,6 +112,22 @@ def _idle(what: str, found: Numbers) -> list[Row]:
     ]
 
 
+def _providers(found: Numbers) -> list[Row]:
+    rows = [
+        (
+            f"asking an outside service about {what}: our own time, {which}, ms",
+            _spread(found[how][which], digits=1),
+            "",
+            "",
+        )
+        for how, what in (("alone", "one text"), ("together", "32 texts in one call"))
+        for which in ("p50", "p95")
+    ]
+    share = f"{found['repeated']['median']:.0f} % of them repeated"
+    calls = _spread(found["calls_for_a_hundred"], digits=1)
+    return [*rows, (f"calls for 100 texts, {share}", calls, "", "")]
+
+
 def _growth(found: Numbers) -> list[Row]:
     few, many = (f"{found['posts'][size]:,}" for size in ("small", "large"))
     return [
@@ -136,6 +152,7 @@ ROWS = {
     "check": _check,
     "verdict": _verdict,
     "image": _image,
+    "providers": _providers,
     "growth": _growth,
     "memory": _memory,
 }

@@ -257,10 +257,17 @@ class Gatehouse(Stack):
     key = ""
 
     def __init__(
-        self, services: Services, *, database: str = "", shape: Shape | None = None
+        self,
+        services: Services,
+        *,
+        database: str = "",
+        shape: Shape | None = None,
+        asks_outside: bool = False,
     ) -> None:
         super().__init__(services, database=database)
         self.shape = shape or Shape()
+        # Of the sandbox that judges texts instead of the local model.
+        self.sandbox_port = free_port() if asks_outside else 0
 
     @property
     def headers(self) -> dict[str, str]:
@@ -271,12 +278,24 @@ class Gatehouse(Stack):
             "Idempotency-Key": f"{time.time_ns():x}-%(n)d",
         }
 
+    def repeating_item(self, name: str) -> str:
+        """Return an item whose text is the same wherever its author is."""
+        text = f"Hello from {name}, %(author)d, where it is spring in every garden."
+        return f'{{"author":{{"id":"user-%(author)d"}},"text":"{text}"}}'
+
     def prepare(self) -> None:
         make_database(self.services, self.database)
         self._run(str(BASE / "manage.py"), "migrate", "-v", "0")
-        self.key = self._run("-m", "benchmarks.seed").strip().splitlines()[-1]
+        sandbox = [str(self.sandbox_port)] if self.sandbox_port else []
+        self.key = self.ask_inside("benchmarks.seed", *sandbox)
 
     def start(self) -> None:
+        if self.sandbox_port:
+            self.launch(
+                "sandbox", sys.executable, str(BASE / "manage.py"), "providersim",
+                "--port", str(self.sandbox_port),
+                env=self._env(),
+            )  # fmt: skip
         lanes = "screen.high,screen,screen.low,media,deliver,rescan"
         self.launch(
             "web", str(BIN / "granian"), "--interface", "wsgi",
@@ -296,6 +315,10 @@ class Gatehouse(Stack):
     def clean_keys(self) -> None:
         for further in range(4):
             remove_keys(self.services.redis_url(further=further), f"{PREFIX}*")
+
+    def ask_inside(self, module: str, *argv: str) -> str:
+        """Run a program of ours as one more process of the product; return its last line."""
+        return self._run("-m", module, *argv).strip().splitlines()[-1]
 
     def _run(self, *argv: str) -> str:
         done = subprocess.run(
@@ -318,6 +341,7 @@ class Gatehouse(Stack):
             "REDIS_PREFIX": PREFIX,
             "GATEHOUSE_DATA": str(self._folder),
             "GATEHOUSE_URL": f"http://localhost:{self.port or 8000}",
+            "GATEHOUSE_PROVIDER_ALLOWED_HOSTS": f"127.0.0.1:{self.sandbox_port}",
             # The limits work, and let one client with 500 authors through.
             "GATEHOUSE_RATE_BURST": "1000000",
             "GATEHOUSE_RATE_PER_SECOND": "1000000",

@@ -32,6 +32,7 @@ _SEEN = (
     "providerresult",
     "review",
     "submission",
+    "suggestedscore",
     "verdictrecord",
 )
 _VIEWS = tuple(f"view_{model}" for model in _SEEN)

@@ -4,6 +4,7 @@ reviews, queue, desk     what waits for a person, and the desk where one item is
 posts                    posts with their timeline, reversals, authors
 rules                    communities, policies, words, banked images
 filters                  moderators' own rules, pasted lists, a text to try them on
+labels                   scores that clients suggested, and how ours agree
 experiments              a candidate policy beside the one in force, and what was found
 access                   API keys, people
 providers                services that judge for us: set up, tried, watched
@@ -15,6 +16,6 @@ timeline, evidence,        history, scores,
 reasons, surroundings      sentences to pick from, menu
 """
 
-from moderation.admin import access, experiments, filters, posts, records, reviews, rules
+from moderation.admin import access, experiments, filters, labels, posts, records, reviews, rules
 
-__all__ = ["access", "experiments", "filters", "posts", "records", "reviews", "rules"]
+__all__ = ["access", "experiments", "filters", "labels", "posts", "records", "reviews", "rules"]

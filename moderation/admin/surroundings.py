@@ -71,6 +71,12 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "Work",
         (
             ("Decisions", "gavel", "moderation_decision_changelist", "moderation.view_decision"),
+            (
+                "Suggested scores",
+                "recommend",
+                "moderation_suggestedscore_changelist",
+                "moderation.view_suggestedscore",
+            ),
             ("Operations", "sync", "moderation_operations", "moderation.reverse_enforcement"),
             (
                 "Audit",

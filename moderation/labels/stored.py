@@ -29,8 +29,9 @@ def read_stored(path: Path, *, text_column: str = "") -> Iterator[Stored]:
     """Yield what a CSV or JSONL file holds. Raises `InvalidSubmission` naming the line.
 
     Attributes are columns of a CSV file, or keys: by their name in any case, alone or as a step of
-    a path (`attributeScores.TOXICITY.summaryScore.value`). A line of JSON may be an answer of
-    Perspective with the text beside it.
+    a path (`attributeScores.TOXICITY.summaryScore.value`), with a version or without; of several
+    versions the first counts. A line of JSON may be an answer of Perspective with the text beside
+    it.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = _read_lines(file) if path.suffix in (".jsonl", ".ndjson") else _read_table(file)
@@ -78,11 +79,11 @@ def _stored(row: Mapping[str, Any], line: int, text_columns: tuple[str, ...]) ->
     text = next((row[name] for name in text_columns if name in row), None)
     if not isinstance(text, str):
         raise InvalidSubmission(f"Line {line}: has no text, which is called {text_columns[0]!r}.")
-    scores = {
-        attribute: _score(value, line, attribute)
-        for name, value in row.items()
-        if (attribute := _attribute(name)) and value not in (None, "")
-    }
+    scores: dict[str, float] = {}
+    for name, value in row.items():
+        attribute = _attribute(name)
+        if attribute and value not in (None, "") and attribute not in scores:
+            scores[attribute] = _score(value, line, attribute)
     return Stored(text, scores)
 
 
@@ -91,7 +92,8 @@ def _attribute(path: str) -> str:
     steps = path.split(".")
     if "spanScores" in steps or steps[-1] == "type":
         return ""
-    return next((step.upper() for step in steps if step.upper() in KNOWN), "")
+    names = (step.partition("@")[0].upper() for step in steps)
+    return next((name for name in names if name in KNOWN), "")
 
 
 def _score(value: object, line: int, attribute: str) -> float:

@@ -52,6 +52,12 @@ def test_a_table_names_attributes_in_its_columns(file, header):
     ]
 
 
+def test_of_several_versions_the_first_counts(file):
+    table = "comment_text,TOXICITY@6,TOXICITY@5,SEVERE_TOXICITY@2\na,0.7,0.1,0.5\n"
+    [stored] = read_stored(file("scores.csv", table))
+    assert stored.scores == {"TOXICITY": 0.7, "SEVERE_TOXICITY": 0.5}
+
+
 def test_the_column_of_the_text_may_be_named(file):
     path = file("scores.csv", "text,said,TOXICITY\nno,yes,0.5\n")
     assert [one.text for one in read_stored(path, text_column="said")] == ["yes"]

@@ -125,6 +125,22 @@ def test_sense_is_read(set_env, reader, value, expected):
     assert reader() == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("a", {"a"}), (" b , a,", {"a", "b"}), ("none", set()), ("None", set()), ("", set())],
+)
+def test_names_are_those_given_and_none_where_the_value_is_empty(set_env, value, expected):
+    assert env.read_names("GH_X", choices=("a", "b")) == {"a", "b"}
+    set_env(value)
+    assert env.read_names("GH_X", choices=("a", "b")) == expected
+
+
+def test_a_name_that_is_not_offered_is_refused(set_env):
+    set_env("a,c")
+    with pytest.raises(ImproperlyConfigured, match="GH_X holds some of a, b, not c"):
+        env.read_names("GH_X", choices=("a", "b"))
+
+
 def test_a_list_drops_empty_words(set_env):
     set_env(" a, ,b,")
     assert env.read_list("GH_X") == ["a", "b"]

@@ -2,6 +2,7 @@
 
 authentication   who calls: an API key, or a user of this site
 callers          what a caller may read and write, and in whose name
+waiting          answers that are held back until a verdict
 limits           how much a caller may ask for
 parsers, bodies  what was sent, as values of ours (drafts to check: check_bodies)
 views/           one act each

@@ -445,6 +445,15 @@ _IDEMPOTENCY = [
     _header("Idempotent-Replayed", "`true` when this is the first answer again.", response=[202]),
 ]
 _ETAG = _header("ETag", "The revision, for If-Match.", response=True)
+_WAITING = [
+    _header(
+        "Prefer", "`wait=10`: answer when the post has its verdict, or after 10 s (at most 30)."
+    ),
+    _header(
+        "Preference-Applied", "That the answer was held back, or needed not be.", response=True
+    ),
+    _header("Retry-After", "When to ask again, if the post is pending still.", response=[200]),
+]
 _QUERY: Literal["query"] = "query"
 
 
@@ -494,12 +503,12 @@ LIST_POSTS: dict[str, Any] = {
 }
 GET_POST: dict[str, Any] = {
     "operation_id": "get_post",
-    "parameters": [_ETAG],
+    "parameters": [_ETAG, *_WAITING],
     "responses": _answers({200: PostOut}, 401, 403, 404),
 }
 GET_STATUS: dict[str, Any] = {
     "operation_id": "get_status",
-    "parameters": [_ETAG],
+    "parameters": [_ETAG, *_WAITING],
     "responses": _answers({200: StatusOut}, 401, 403, 404),
 }
 EDIT_POST: dict[str, Any] = {

@@ -34,10 +34,12 @@ from moderation.api.callers import Caller
 from moderation.api.errors import KINDS, Problem, problem_of
 from moderation.api.limits import spend
 from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
+from moderation.api.waiting import COME_BACK_SECONDS, read_wait, wait_until
 from moderation.errors import InvalidFields, ModerationError, NotAllowed, NotFound
 from moderation.models import Post
 from moderation.pipeline.edit import delete_post, edit_post
 from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, submit
+from moderation.vocabulary import Status
 
 
 class SubmitPost(ApiView):
@@ -139,9 +141,9 @@ class GetPost(ApiView):
     def get(self, request: Request, post_id: str) -> Response:
         """Return a post with its text, as its current revision stands."""
         caller = caller_of(request)
-        post = _find(caller, post_id)
+        post, waited = _find_settled(request, caller, post_id)
         (body,) = _read(caller, [post])
-        return Response(body, headers={"ETag": answers.etag_of(post)})
+        return Response(body, headers={"ETag": answers.etag_of(post), **waited})
 
 
 class EditPost(ApiView):
@@ -195,10 +197,10 @@ class GetStatus(ApiView):
     def get(self, request: Request, post_id: str) -> Response:
         """Return where a post stands, and why."""
         caller = caller_of(request)
-        post = _find(caller, post_id)
+        post, waited = _find_settled(request, caller, post_id)
         explanations = queries.explanations_of([post] if caller.owns(post) else [])
         body = answers.status_of(post, explanations.get(post.pk))
-        return Response(body, headers={"ETag": answers.etag_of(post)})
+        return Response(body, headers={"ETag": answers.etag_of(post), **waited})
 
 
 def _find(caller: Caller, post_id: str) -> Post:
@@ -208,6 +210,25 @@ def _find(caller: Caller, post_id: str) -> Post:
     if post is None:
         raise NotFound("There is no such post.")
     return post
+
+
+def _find_settled(request: Request, caller: Caller, post_id: str) -> tuple[Post, dict[str, str]]:
+    """Return a post, after its verdict where the client waits for it, and what to say of that."""
+    post = _find(caller, post_id)
+    seconds = read_wait(request)
+    if seconds == 0:
+        return post, {}
+    headers = {}
+    if post.status == Status.PENDING:
+        pending = caller.posts().filter(pk=post.pk, status=Status.PENDING)
+        if wait_until(lambda: not pending.exists(), seconds):
+            headers["Preference-Applied"] = f"wait={seconds}"
+        post = _find(caller, post_id)
+    else:
+        headers["Preference-Applied"] = f"wait={seconds}"
+    if post.status == Status.PENDING:
+        headers["Retry-After"] = str(COME_BACK_SECONDS)
+    return post, headers
 
 
 def _find_own(caller: Caller, post_id: str) -> Post:

@@ -7,7 +7,14 @@ from typing import Any, Final
 
 from moderation.models import Effect, Review, VerdictRecord
 from moderation.policy.verdict import EDITED_AFTER_REJECTION, NOT_JUDGED, NOTHING_FIRED
-from moderation.vocabulary import Action, Category, EffectKind, ReviewLane, Severity
+from moderation.vocabulary import (
+    Action,
+    Category,
+    DisabledBecause,
+    EffectKind,
+    ReviewLane,
+    Severity,
+)
 
 # A sign beside the word, so that nobody depends on telling colours apart.
 SEVERITY_ICON: Final = {
@@ -55,6 +62,14 @@ _STEPS: Final = {
     "provider.tried": "tried a service",
     "breaker.held": "took a service's breaker in hand",
     "breaker.released": "left a service's breaker to the rules",
+    "endpoint.added": "set up an endpoint",
+    "endpoint.changed": "changed an endpoint",
+    "endpoint.secret_rotated": "replaced an endpoint's secret",
+    "endpoint.enabled": "enabled an endpoint",
+    "endpoint.disabled": "disabled an endpoint",
+    "endpoint.removed": "removed an endpoint",
+    "endpoint.tested": "tested an endpoint",
+    "endpoint.replayed": "sent messages again",
     "operation.started": "started an operation",
     "operation.paused": "paused an operation",
     "operation.resumed": "let an operation go on",
@@ -158,6 +173,8 @@ _SHOWN_FACTS: Final = (
     ("share", "share", lambda share: f"{share:.1%}"),
     ("key_id", "key", str),
     ("of_revision", "of revision", str),
+    ("because", "because", lambda because: str(DisabledBecause(because).label).lower()),
+    ("messages", "messages", str),
 )
 
 

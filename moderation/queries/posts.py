@@ -129,15 +129,23 @@ def get_media_for(user: AnyUser, media_id: UUID) -> MediaItem:
     return item
 
 
+def is_for_everyone(item: MediaItem) -> bool:
+    """Whether every visitor of this site may read an attachment's bytes now."""
+    return (
+        item.post is not None
+        and item.post.visibility == Visibility.PUBLIC
+        and item.community.open_to_site_users
+        and item.shows_in(item.post.revision)
+    )
+
+
 def _may_read_media(user: AnyUser, item: MediaItem) -> bool:
-    if moderates(user, item.community_id):
+    # First: whoever looks at the user makes the answer depend on cookies.
+    if is_for_everyone(item) or moderates(user, item.community_id):
         return True
     if item.post is None or item.post.visibility == Visibility.DELETED:
         return False
-    if user.is_authenticated and item.author.user_id == user.pk:
-        return True
-    is_public_here = item.community.open_to_site_users and item.post.visibility == Visibility.PUBLIC
-    return is_public_here and item.shows_in(item.post.revision)
+    return user.is_authenticated and item.author.user_id == user.pk
 
 
 def enforced_on(post_id: UUID, revision: int, *, without: int = 0) -> list[Enforced]:

@@ -1,4 +1,7 @@
-"""The bytes of attachments. Whether they may be read is asked for each request, never cached."""
+"""The bytes of attachments. Whether they may be read is asked for each request.
+
+No cache keeps them but one that a community has set up, and that is told when a post is hidden.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from moderation import queries
+from moderation.delivery.cdn import cache_headers
 from moderation.errors import NotFound
 from moderation.media.decode import EXTENSIONS
 from moderation.models import MediaItem
@@ -60,9 +64,15 @@ def _headers(item: MediaItem) -> dict[str, str]:
         "Content-Disposition": f'inline; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
         "Accept-Ranges": "bytes",
-        # Hidden is gone within a second: no cache may outlive the next decision.
-        "Cache-Control": "private, no-store",
+        **_caching(item),
         "Cross-Origin-Resource-Policy": "same-origin",
         # Opened by itself it is a document of this site: it gets no rights at all.
         "Content-Security-Policy": "default-src 'none'; sandbox",
     }
+
+
+def _caching(item: MediaItem) -> dict[str, str]:
+    """Hidden is gone within a second: no cache may outlive the next decision."""
+    told = cache_headers(item) if queries.is_for_everyone(item) else {}
+    # A CDN takes "private" for a no, whatever else it is told.
+    return told | {"Cache-Control": "no-store" if told else "private, no-store"}

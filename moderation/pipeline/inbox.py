@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from moderation import queries
 from moderation.asking import read_callback, signs_callbacks
@@ -53,16 +53,24 @@ def receive(provider: str, callback: Callback) -> None:
 
 
 def sweep_inbox() -> int:
-    """Use what came before its job was known; return how many messages still wait."""
-    waiting = list(CallbackMessage.objects.filter(handled_at__isnull=True).order_by("pk")[:_BATCH])
-    if not waiting:
+    """Use what came before its job was known; return how many messages that were."""
+    unhandled = CallbackMessage.objects.filter(handled_at__isnull=True)
+    if not unhandled.exists():
         return 0
-    _ring(_handle(waiting))
+    jobs = ProviderJob.objects.filter(provider=OuterRef("provider"))
+    # Many are about jobs of revisions that ended before: these cost nothing until they are old.
+    known = list(
+        unhandled.filter(
+            Q(token="") | Exists(jobs.filter(token=OuterRef("token"))),
+            Q(job_id="") | Exists(jobs.filter(job_id=OuterRef("job_id"))),
+        ).order_by("pk")[:_BATCH]
+    )
+    _ring(_handle(known))
     now = queries.database_now()
-    CallbackMessage.objects.filter(
-        handled_at__isnull=True, received_at__lt=now - UNKNOWN_AFTER
-    ).update(handled_at=now, outcome="unknown_job")
-    return len(waiting)
+    unhandled.filter(received_at__lt=now - UNKNOWN_AFTER).update(
+        handled_at=now, outcome="unknown_job"
+    )
+    return len(known)
 
 
 def take_early_messages(jobs: Sequence[ProviderJob], now: datetime) -> None:

@@ -285,6 +285,25 @@ def test_whoever_waits_for_anothers_job_in_vain_asks_itself(
     assert len(waiting) == 1
 
 
+def test_messages_about_unknown_jobs_cost_nothing(later, community, django_assert_max_num_queries):
+    CallbackMessage.objects.bulk_create(
+        [
+            CallbackMessage(provider=later.name, message_id=str(number), token=f"lost-{number}")
+            for number in range(40)
+        ]
+    )
+    sent(community)
+    CallbackMessage.objects.create(
+        provider=later.name, message_id="m1", token="token-1", answer=clean(None).to_json()
+    )
+    with django_assert_max_num_queries(15):
+        assert inbox.sweep_inbox() == 1
+    assert ProviderJob.objects.get().state == JobState.SETTLED
+    CallbackMessage.objects.update(received_at=Now() - timedelta(hours=2))
+    assert inbox.sweep_inbox() == 0
+    assert CallbackMessage.objects.filter(outcome="unknown_job").count() == 40
+
+
 def test_polls_take_their_turns(monkeypatch, later, community, settings):
     send(community, *(f"{HARMLESS} {number}" for number in range(6)))
     drain_all()

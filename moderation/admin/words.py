@@ -158,6 +158,11 @@ def consequences(effects: Iterable[Effect]) -> list[str]:
     return [CONSEQUENCE[EffectKind(effect.kind)] for effect in effects]
 
 
+def _why_disabled(because: str) -> str:
+    known = because in DisabledBecause.values
+    return str(DisabledBecause(because).label).lower() if known else because
+
+
 _SHOWN_FACTS: Final = (
     ("category", "category", category_label),
     ("score", "score", lambda value: f"{value:.2f}"),
@@ -173,7 +178,7 @@ _SHOWN_FACTS: Final = (
     ("share", "share", lambda share: f"{share:.1%}"),
     ("key_id", "key", str),
     ("of_revision", "of revision", str),
-    ("because", "because", lambda because: str(DisabledBecause(because).label).lower()),
+    ("because", "because", _why_disabled),
     ("messages", "messages", str),
 )
 

@@ -53,6 +53,9 @@ class Receiver:
         self.sent: list[Sent] = []
         self._answers: defaultdict[str, list[Answer]] = defaultdict(lambda: [Answer()])
         self.released = threading.Event()
+        # How many requests were answered at the same time, now and at most.
+        self.busy = self.peak = 0
+        self._guard = threading.Lock()
 
     def url(self, path: str = "/hook") -> str:
         return f"http://{self.address}{path}"
@@ -63,10 +66,19 @@ class Receiver:
     def to(self, path: str) -> list[Sent]:
         return [one for one in self.sent if one.path == path]
 
-    def take(self, sent: Sent) -> Answer:
-        self.sent.append(sent)
-        answers = self._answers[sent.path]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
+    @contextmanager
+    def taking(self, sent: Sent) -> Iterator[Answer]:
+        with self._guard:
+            self.sent.append(sent)
+            answers = self._answers[sent.path]
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+            self.busy += 1
+            self.peak = max(self.peak, self.busy)
+        try:
+            yield answer
+        finally:
+            with self._guard:
+                self.busy -= 1
 
 
 @contextmanager
@@ -85,17 +97,16 @@ def running_receiver() -> Iterator[Receiver]:
         def serve(self) -> None:
             [receiver] = receivers
             length = int(self.headers.get("Content-Length") or 0)
-            answer = receiver.take(
-                Sent(
-                    self.command,
-                    self.path,
-                    {name.lower(): value for name, value in self.headers.items()},
-                    self.rfile.read(length),
-                    time.monotonic(),
-                )
+            sent = Sent(
+                self.command,
+                self.path,
+                {name.lower(): value for name, value in self.headers.items()},
+                self.rfile.read(length),
+                time.monotonic(),
             )
-            if answer.hangs:
-                receiver.released.wait(answer.hangs)
+            with receiver.taking(sent) as answer:
+                if answer.hangs:
+                    receiver.released.wait(answer.hangs)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
                 self.send_header(name, value)

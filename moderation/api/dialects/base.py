@@ -167,8 +167,8 @@ def model_id(community: Community, checked: Sequence[Checked]) -> str:
     """Return the name of everything that scores rest on: `gatehouse-3-5d41402abc4b`.
 
     The number of the community's policy (`builtin` without one), and a digest of everybody whom
-    that policy may ask, with the versions of their models, and of the language it expects. It
-    stays the same for as long as the same text gets the same scores.
+    that policy may ask, with the versions of their models, and of the language it expects. Under
+    the same name the same text gets the same scores, but for a repost of what was taken down since.
     """
     number = policy_number(community, checked)
     policy = policy_of_number(community, number)

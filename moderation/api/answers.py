@@ -22,7 +22,7 @@ def _posts_path() -> str:
     return reverse("api:posts")
 
 
-def post_path(post_id: UUID) -> str:
+def post_path(post_id: UUID | str) -> str:
     return f"{_posts_path()}/{post_id}"
 
 
@@ -41,7 +41,7 @@ def accepted(post: Post) -> dict[str, Any]:
 def status_of(post: Post, explanation: Explanation | None) -> dict[str, Any]:
     return {
         **accepted(post),
-        "decided_at": _time(post.decided_at),
+        "decided_at": time_of(post.decided_at),
         "reason": _reason(explanation),
     }
 
@@ -59,8 +59,8 @@ def post_of(
         "title": post.title,
         "body": post.body,
         "media": [_attachment(item) for item in media],
-        "created_at": _time(post.created_at),
-        "edited_at": _time(post.edited_at),
+        "created_at": time_of(post.created_at),
+        "edited_at": time_of(post.edited_at),
     }
 
 
@@ -115,7 +115,7 @@ def _reason(explanation: Explanation | None) -> dict[str, Any] | None:
     }
 
 
-def _time(value: datetime | None) -> str | None:
+def time_of(value: datetime | None) -> str | None:
     if value is None:
         return None
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")

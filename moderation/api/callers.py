@@ -94,6 +94,12 @@ class KeyCaller:
             raise NotFound(f"This key does not open a community {slug!r}.")
         return community
 
+    def communities(self) -> QuerySet[Community]:
+        """Return every community that the key opens."""
+        if self.key.community_id is not None:
+            return Community.objects.filter(pk=self.key.community_id)
+        return Community.objects.filter(organisation=self.key.organisation_id)
+
     def posts(self) -> QuerySet[Post]:
         owner = self.key.community or self.key.organisation
         assert owner is not None  # a constraint of the table

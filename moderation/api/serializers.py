@@ -6,7 +6,7 @@ against these shapes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -458,7 +458,7 @@ _QUERY: Literal["query"] = "query"
 
 
 def _answers(
-    good: dict[int, Any], *problems: int, problem: type[serializers.Serializer[Any]] = ProblemOut
+    good: Mapping[Any, Any], *problems: int, problem: type[serializers.Serializer[Any]] = ProblemOut
 ) -> dict[Any, Any]:
     listed: dict[Any, Any] = dict(good)
     for status in problems:
@@ -557,5 +557,17 @@ CHECK: dict[str, Any] = {
             )
         },
         *(400, 401, 403, 404, 413, 415, 429, 503),
+    ),
+}
+FOLLOW_EVENTS: dict[str, Any] = {
+    "operation_id": "follow_events",
+    "parameters": [
+        _header("Last-Event-ID", "Go on after this event; without it from now on."),
+        OpenApiParameter("types", str, _QUERY, description="`post.rejected,decision.*`"),
+        OpenApiParameter("community", str, _QUERY, description="One of an organisation's."),
+        *_LIMIT_HEADERS,
+    ],
+    "responses": _answers(
+        {(200, "text/event-stream"): OpenApiTypes.STR}, 400, 401, 403, 404, 429, 503
     ),
 }

@@ -57,6 +57,7 @@ def test_the_document_is_openapi_and_names_every_act(document):
         "get_status",
         "edit_post",
         "delete_post",
+        "follow_events",
         "submit_content",
         "get_content_status",
         "check",

@@ -1,0 +1,260 @@
+"""The client for programs that do other things while they wait. The same calls, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+
+from gatehouse_client import calls
+from gatehouse_client.answers import Accepted, Bulk, Hint, Page, Post, PostStatus, Verdict
+from gatehouse_client.calls import Call
+from gatehouse_client.drafts import Author, Draft, Media, NewPost
+from gatehouse_client.exchange import TIMEOUT_SECONDS, Exchange, Settings, options_of
+from gatehouse_client.patience import Patience
+from gatehouse_client.retries import Retries
+
+T = TypeVar("T")
+
+
+class AsyncGatehouse:
+    """A server, asked with one key. Close it after use, or use it in `async with`.
+
+    `url` and `key` are taken from `GATEHOUSE_URL` and `GATEHOUSE_KEY` where they are not given.
+    `community` is the one meant where a call names none; only an organisation's key needs it.
+    One client serves many tasks of one event loop.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        community: str = "",
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: Retries | None = None,
+    ) -> None:
+        self._settings = Settings.read(
+            url, key, community=community, timeout_seconds=timeout_seconds, retries=retries
+        )
+        self._http = httpx2.AsyncClient(**options_of(self._settings))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._settings.url!r})"
+
+    async def close(self) -> None:
+        """Close the connections that are open."""
+        await self._http.aclose()
+
+    # Posts
+
+    async def submit(
+        self,
+        *,
+        author: Author | str,
+        text: str = "",
+        title: str = "",
+        channel: str = "",
+        parent: str = "",
+        media: Sequence[Media] = (),
+        community: str = "",
+        idempotency_key: str | None = None,
+    ) -> Accepted:
+        """Store a post for good and queue it for screening.
+
+        Each call has an idempotency key of its own, so that repeating it is safe; give one that
+        you keep where a call must be the same after your program starts again.
+        """
+        post = NewPost(
+            author=author,
+            text=text,
+            title=title,
+            channel=channel,
+            parent=parent,
+            media=media,
+            community=community or self._settings.community,
+        )
+        return await self._send(calls.submit(post, idempotency_key=idempotency_key))
+
+    async def submit_bulk(
+        self,
+        posts: Sequence[NewPost],
+        *,
+        community: str = "",
+        idempotency_key: str | None = None,
+    ) -> Bulk:
+        """Store up to 100 posts in one transaction; each has a result of its own.
+
+        Raises `AllRefused`, with the same results, when none was accepted.
+        """
+        meant = community or self._settings.community
+        return await self._send(
+            calls.submit_bulk(posts, community=meant, idempotency_key=idempotency_key)
+        )
+
+    async def edit(
+        self,
+        post_id: str,
+        *,
+        title: str | None = None,
+        text: str | None = None,
+        media: Sequence[Media] = (),
+        keep_media: Sequence[str] | None = None,
+        if_revision: int | None = None,
+    ) -> Accepted:
+        """Make a new revision; what is None stays as it is. Never sent twice.
+
+        `keep_media` holds the ids of the attachments that stay. With `if_revision`, raises
+        `StaleRevision` when the post is no longer at that revision.
+        """
+        return await self._send(
+            calls.edit(
+                post_id,
+                title=title,
+                text=text,
+                media=media,
+                keep_media=keep_media,
+                if_revision=if_revision,
+            )
+        )
+
+    async def delete(self, post_id: str) -> None:
+        """Take a post from every reader."""
+        await self._send(calls.delete(post_id))
+
+    async def get_post(self, post_id: str) -> Post:
+        """Return a post with its text."""
+        return await self._send(calls.get_post(post_id))
+
+    async def list_page(
+        self,
+        *,
+        author: str,
+        status: str = "",
+        channel: str = "",
+        community: str = "",
+        page_size: int = 50,
+        cursor: str = "",
+    ) -> Page:
+        """Return one page of an author's posts, the newest first."""
+        return await self._send(
+            calls.list_posts(
+                author=author,
+                status=status,
+                channel=channel,
+                community=community or self._settings.community,
+                page_size=page_size,
+                cursor=cursor,
+            )
+        )
+
+    async def list_posts(
+        self,
+        *,
+        author: str,
+        status: str = "",
+        channel: str = "",
+        community: str = "",
+        page_size: int = 50,
+    ) -> AsyncIterator[Post]:
+        """Yield all of an author's posts, the newest first; pages are fetched when needed."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self.list_page(
+                author=author,
+                status=status,
+                channel=channel,
+                community=community,
+                page_size=page_size,
+                cursor=cursor,
+            )
+            for post in page.posts:
+                yield post
+            cursor = page.next_cursor
+
+    # Where a post stands
+
+    async def get_status(self, post_id: str) -> PostStatus:
+        """Return where a post stands, and why."""
+        return await self._send(calls.get_status(post_id))
+
+    async def wait_for_verdict(
+        self, post_id: str, *, timeout_seconds: float = 60.0, through_review: bool = False
+    ) -> PostStatus:
+        """Ask again and again until a post is judged. Raises `StillPending` after the timeout.
+
+        A post that a moderator has to look at counts as judged, unless `through_review`.
+        """
+        patience = Patience(timeout_seconds, through_review=through_review)
+        while True:
+            status = await self.get_status(post_id)
+            wait = patience.wait_after(status)
+            if wait is None:
+                return status
+            await asyncio.sleep(wait)
+
+    # Asking without posting
+
+    async def check(
+        self,
+        text: str = "",
+        *,
+        title: str = "",
+        media: Sequence[Media] = (),
+        community: str = "",
+        deadline_ms: int | None = None,
+        keep: bool = False,
+    ) -> Verdict:
+        """Return what the community's policy would say.
+
+        `keep` puts the verdict on record; such a check is never sent twice.
+        """
+        draft = Draft(
+            text=text, title=title, media=media, community=community or self._settings.community
+        )
+        return await self._send(calls.check(draft, deadline_ms=deadline_ms, keep=keep))
+
+    async def check_batch(
+        self,
+        drafts: Sequence[Draft | str],
+        *,
+        community: str = "",
+        deadline_ms: int | None = None,
+    ) -> Sequence[Verdict]:
+        """Return a verdict for each of up to 100 drafts, in their order."""
+        meant = community or self._settings.community
+        return await self._send(
+            calls.check_batch(calls.drafts_of(drafts), community=meant, deadline_ms=deadline_ms)
+        )
+
+    async def hint(self, text: str, *, community: str = "") -> Hint:
+        """Return what to tell a person who is still typing."""
+        return await self._send(calls.hint(text, community=community or self._settings.community))
+
+    async def _send(self, call: Call[T]) -> T:
+        exchange = Exchange(call, self._settings.retries)
+        while True:
+            try:
+                response = await self._http.send(exchange.request(self._http))
+            except httpx2.RequestError as error:
+                wait = exchange.wait_after_failure(error)
+            else:
+                told = exchange.wait_after_answer(response)
+                if told is None:
+                    return exchange.read(response)
+                wait = told
+            await asyncio.sleep(wait)

@@ -57,6 +57,10 @@ _LEADS = (
     "add_apikey",
     "change_apikey",
     "view_provideraccount",
+    "view_endpoint",
+    "add_endpoint",
+    "change_endpoint",
+    "delete_endpoint",
 )
 _OPERATES = (
     "view_provideraccount",

@@ -7,6 +7,7 @@ filters                  moderators' own rules, pasted lists, a text to try them
 labels                   scores that clients suggested, and how ours agree
 experiments              a candidate policy beside the one in force, and what was found
 access                   API keys, people
+webhooks, endpoint_forms webhooks, mail to authors, media caches: set up, watched, replayed
 providers                services that judge for us: set up, tried, watched
 operations               long work that a lead starts and watches
 records                  submissions, evidence, verdicts, decisions, the audit: to read
@@ -16,6 +17,26 @@ timeline, evidence,        history, scores,
 reasons, surroundings      sentences to pick from, menu
 """
 
-from moderation.admin import access, experiments, filters, labels, posts, records, reviews, rules
+from moderation.admin import (
+    access,
+    experiments,
+    filters,
+    labels,
+    posts,
+    records,
+    reviews,
+    rules,
+    webhooks,
+)
 
-__all__ = ["access", "experiments", "filters", "labels", "posts", "records", "reviews", "rules"]
+__all__ = [
+    "access",
+    "experiments",
+    "filters",
+    "labels",
+    "posts",
+    "records",
+    "reviews",
+    "rules",
+    "webhooks",
+]

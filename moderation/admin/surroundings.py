@@ -90,6 +90,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         "Access",
         (
             ("Keys", "key", "moderation_apikey_changelist", "moderation.view_apikey"),
+            ("Endpoints", "webhook", "moderation_endpoint_changelist", "moderation.view_endpoint"),
             ("People", "badge", "auth_user_changelist", "auth.view_user"),
             (
                 "Organisations",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +99,20 @@ class Fields:
         found = uuid_of(value)
         if value and found is None:
             self._note(name, "must be a UUID")
+        return found
+
+    def moment(self, name: str) -> datetime | None:
+        """Return a time with its zone."""
+        value = self.text(name, most=40)
+        if not value:
+            return None
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None:
+            self._note(name, "is a time with its zone, as 2026-03-01T09:30:00Z")
+            return None
         return found
 
     def nested(self, name: str) -> Fields | None:
@@ -344,6 +359,8 @@ class Query:
     status: str
     channel: str
     community: str
+    created_after: datetime | None
+    created_before: datetime | None
     cursor: str
     limit: int
 
@@ -360,6 +377,8 @@ def read_query(request: Request) -> Query:
         status=fields.text("status", most=MAX_ID_CHARS),
         channel=fields.text("channel", most=MAX_CHANNEL_CHARS),
         community=fields.text("community", most=MAX_ID_CHARS),
+        created_after=fields.moment("created_after"),
+        created_before=fields.moment("created_before"),
         cursor=fields.text("cursor", most=MAX_ID_CHARS),
         limit=_page_size(fields),
     )

@@ -30,6 +30,7 @@ from moderation.conf import get_conf
 from moderation.vocabulary import (
     Action,
     Category,
+    EffectKind,
     MediaKind,
     MediaState,
     Outcome,
@@ -416,6 +417,37 @@ class CheckedOut(serializers.Serializer[Any]):
     )
 
 
+class KeptEvidenceOut(EvidenceOut):
+    latency_ms = serializers.FloatField(allow_null=True)
+
+
+class ConcludedOut(serializers.Serializer[Any]):
+    """A policy's verdict or a person's decision, and what it caused."""
+
+    by = serializers.ChoiceField(["policy", "person"])
+    revision = serializers.IntegerField(min_value=1)
+    at = serializers.DateTimeField()
+    action = serializers.ChoiceField(Action.choices)
+    category = serializers.ChoiceField(Category.choices, allow_null=True)
+    rule = serializers.CharField(allow_blank=True)
+    score = serializers.FloatField(allow_null=True)
+    threshold = serializers.FloatField(allow_null=True)
+    provider = serializers.CharField(allow_null=True)
+    part = serializers.CharField(allow_null=True)
+    not_judged = serializers.ListField(child=serializers.CharField())
+    policy = PolicyOut(allow_null=True)
+    reason = serializers.CharField(
+        allow_blank=True, help_text="A person's, as its author reads it."
+    )
+    evidence = KeptEvidenceOut(many=True)
+    effects = serializers.ListField(child=serializers.ChoiceField(EffectKind.choices))
+    reversed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ConcludedListOut(serializers.Serializer[Any]):
+    results = ConcludedOut(many=True)
+
+
 class OneCheckedOut(CheckedOut):
     took_ms = serializers.FloatField()
 
@@ -492,10 +524,12 @@ SUBMIT_POSTS: dict[str, Any] = {
 LIST_POSTS: dict[str, Any] = {
     "operation_id": "list_posts",
     "parameters": [
-        OpenApiParameter("author", str, _QUERY, description="Required with a key."),
+        OpenApiParameter("author", str, _QUERY, description="Your own id of the person."),
         OpenApiParameter("status", str, _QUERY, enum=Status.values),
         OpenApiParameter("channel", str, _QUERY),
         OpenApiParameter("community", str, _QUERY),
+        OpenApiParameter("created_after", OpenApiTypes.DATETIME, _QUERY, description="Inclusive."),
+        OpenApiParameter("created_before", OpenApiTypes.DATETIME, _QUERY, description="Exclusive."),
         OpenApiParameter("limit", int, _QUERY, description="1 to 100; 50 when absent."),
         OpenApiParameter("cursor", str, _QUERY, description="As `next` has it."),
     ],
@@ -570,4 +604,9 @@ FOLLOW_EVENTS: dict[str, Any] = {
     "responses": _answers(
         {(200, "text/event-stream"): OpenApiTypes.STR}, 400, 401, 403, 404, 429, 503
     ),
+}
+LIST_DECISIONS: dict[str, Any] = {
+    "operation_id": "list_decisions",
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({200: ConcludedListOut}, 401, 403, 404, 429, 503),
 }

@@ -6,6 +6,7 @@ from django.urls import path
 
 from moderation.api.views.check import Check
 from moderation.api.views.content import GetContentStatus, SubmitContent
+from moderation.api.views.decisions import ListDecisions
 from moderation.api.views.documents import DocsPage, OpenApiDocument
 from moderation.api.views.events import Events
 from moderation.api.views.fallback import Nowhere
@@ -19,6 +20,7 @@ urlpatterns = [
     path("v1/posts/bulk", SubmitPosts.as_view(), name="posts-bulk"),
     path("v1/posts/<str:post_id>", OnePost.as_view(), name="post"),
     path("v1/posts/<str:post_id>/status", GetStatus.as_view(), name="post-status"),
+    path("v1/posts/<str:post_id>/decisions", ListDecisions.as_view(), name="post-decisions"),
     path("v1/events", Events.as_view(), name="events"),
     path("v1/content/submit", SubmitContent.as_view(), name="content-submit"),
     path("v1/content/<str:content_id>/status", GetContentStatus.as_view(), name="content-status"),

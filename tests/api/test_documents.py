@@ -58,6 +58,7 @@ def test_the_document_is_openapi_and_names_every_act(document):
         "edit_post",
         "delete_post",
         "follow_events",
+        "list_decisions",
         "submit_content",
         "get_content_status",
         "check",

@@ -2,11 +2,13 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from moderation.identifiers import first_id_at
 from moderation.models import (
     Decision,
     Enforcement,
@@ -557,10 +559,46 @@ def test_a_history_can_be_narrowed(keyed, history, filters, count):
     assert len(page["results"]) == count
 
 
+def test_a_key_without_an_author_lists_all_its_posts(keyed, history):
+    other = PostFactory.create(author__community=history[0].community)
+    PostFactory.create(author__community__slug="orchard")
+    found = [post["id"] for post in keyed.get(POSTS).json()["results"]]
+    assert found == [
+        str(pk) for pk in sorted((post.pk for post in (*history, other)), reverse=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("created_after={1}", [3, 2, 1]),
+        ("created_before={1}", [0]),
+        ("created_after={1}&created_before={3}", [2, 1]),
+        ("created_after=9999-12-31T23:59:59Z", []),
+        ("created_before=0001-01-01T00:00:00%2B14:00", []),
+        ("created_after=0001-01-01", None),
+    ],
+)
+def test_a_history_is_narrowed_to_a_time(keyed, community, query, numbers):
+    author = AuthorFactory.create(community=community)
+    times = [datetime(2026, 3, day, 9, 30, tzinfo=UTC) for day in (1, 2, 3, 4)]
+    for number, time in enumerate(times):
+        PostFactory.create(pk=first_id_at(time), author=author, channel=str(number))
+    stamps = [time.isoformat().replace("+00:00", "Z") for time in times]
+    answer = keyed.get(f"{POSTS}?{query.format(*stamps)}")
+    if numbers is None:
+        assert fields_of(answer) == ["created_after"]
+    else:
+        assert [int(post["channel"]) for post in answer.json()["results"]] == numbers
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ("", "author"),
+        ("created_after=yesterday", "created_after"),
+        ("created_after=2026-03-01T09:30:00", "created_after"),
+        ("created_before=2026-13-01T09:30:00Z", "created_before"),
+        ("created_before=%00", "created_before"),
         ("author=bo&limit=0", "limit"),
         ("author=bo&limit=101", "limit"),
         ("author=bo&limit=99999999999999999999", "limit"),

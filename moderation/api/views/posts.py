@@ -36,6 +36,7 @@ from moderation.api.limits import spend
 from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
 from moderation.api.waiting import COME_BACK_SECONDS, read_wait, wait_until
 from moderation.errors import InvalidFields, ModerationError, NotAllowed, NotFound
+from moderation.identifiers import first_id_at
 from moderation.models import Post
 from moderation.pipeline.edit import delete_post, edit_post
 from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, submit
@@ -64,7 +65,7 @@ def _answer_one(results: Sequence[Result]) -> Reply:
 class ListPosts(ApiView):
     @extend_schema(**serializers.LIST_POSTS)
     def get(self, request: Request) -> Response:
-        """List one author's posts, the newest first."""
+        """List posts, the newest first: a community's, or one author's."""
         caller = caller_of(request)
         query = read_query(request)
         page, following = _page(request, query, caller.history(query.author))
@@ -203,7 +204,8 @@ class GetStatus(ApiView):
         return Response(body, headers={"ETag": answers.etag_of(post), **waited})
 
 
-def _find(caller: Caller, post_id: str) -> Post:
+def find_post(caller: Caller, post_id: str) -> Post:
+    """Return a post that a caller may read. Raises `NotFound`."""
     known = uuid_of(post_id)
     posts = caller.posts().select_related("author", "community")
     post = posts.filter(pk=known).first() if known else None
@@ -214,7 +216,7 @@ def _find(caller: Caller, post_id: str) -> Post:
 
 def _find_settled(request: Request, caller: Caller, post_id: str) -> tuple[Post, dict[str, str]]:
     """Return a post, after its verdict where the client waits for it, and what to say of that."""
-    post = _find(caller, post_id)
+    post = find_post(caller, post_id)
     seconds = read_wait(request)
     if seconds == 0:
         return post, {}
@@ -223,7 +225,7 @@ def _find_settled(request: Request, caller: Caller, post_id: str) -> tuple[Post,
         pending = caller.posts().filter(pk=post.pk, status=Status.PENDING)
         if wait_until(lambda: not pending.exists(), seconds):
             headers["Preference-Applied"] = f"wait={seconds}"
-        post = _find(caller, post_id)
+        post = find_post(caller, post_id)
     else:
         headers["Preference-Applied"] = f"wait={seconds}"
     if post.status == Status.PENDING:
@@ -232,7 +234,7 @@ def _find_settled(request: Request, caller: Caller, post_id: str) -> tuple[Post,
 
 
 def _find_own(caller: Caller, post_id: str) -> Post:
-    post = _find(caller, post_id)
+    post = find_post(caller, post_id)
     if not caller.owns(post):
         raise NotAllowed("This post is not yours.")
     return post
@@ -255,6 +257,11 @@ def _page(request: Request, query: Query, history: QuerySet[Post]) -> tuple[list
         history = history.filter(channel=query.channel)
     if query.community:
         history = history.filter(community__slug=query.community)
+    # Ids are made with the post and stand in an index; times are not in one.
+    if query.created_after:
+        history = history.filter(pk__gte=first_id_at(query.created_after))
+    if query.created_before:
+        history = history.filter(pk__lt=first_id_at(query.created_before))
     if query.cursor:
         history = history.filter(pk__lt=_read_cursor(query.cursor))
     found = list(history.order_by("-pk")[: query.limit + 1])

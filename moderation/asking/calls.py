@@ -147,6 +147,7 @@ def start(
         longest_wait=min(longest, conf.provider_wait_seconds)
         if is_replaceable
         else conf.provider_wait_seconds,
+        is_replaceable=is_replaceable,
     )
     groups = _same_content(service, questions)
     answered, groups = _take_known(service, groups)
@@ -305,13 +306,15 @@ def _turns(
 class _Desk:
     """Where the calls of one round to one service are made.
 
-    `may_wait`: answers may be pending, for `longest_wait` seconds in all.
+    `may_wait`: answers may be pending, for `longest_wait` seconds in all. `is_replaceable`: another
+    one can be asked in its place.
     """
 
     service: Service
     ends_at: float
     may_wait: bool
     longest_wait: float
+    is_replaceable: bool = False
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -512,8 +515,12 @@ class _Desk:
         return [item for group in chunk for item in group.answered(failed, waited_ms)]
 
     def later(self, chunk: Sequence[_Group], seconds: float, error: str) -> list[Answered]:
-        """Return answers that are asked for again, or failures of what has waited long enough."""
-        return self._put_off(chunk, seconds, error, self.longest_wait)
+        """Return answers that are asked for again, or failures of what has waited long enough.
+
+        Where somebody else can be asked, nobody begins a wait that would be too long.
+        """
+        longest = self.longest_wait - (seconds if self.is_replaceable else 0.0)
+        return self._put_off(chunk, seconds, error, longest)
 
     def wait_for_job(self, chunk: Sequence[_Group]) -> list[Answered]:
         """Return answers that come with the job of another post."""

@@ -7,6 +7,7 @@ import csv
 import inspect
 import json
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -233,6 +234,17 @@ def test_a_problem_tells_what_is_wrong(client: ours.Gatehouse) -> None:
     assert [wrong.field for wrong in error.errors] == ["author.id"]
     assert "author.id" in error.detail
     assert error.request_id
+
+
+def test_errors_survive_a_queue(client: ours.Gatehouse) -> None:
+    with pytest.raises(ours.InvalidRequest) as caught:
+        client.submit(author="user:1", text=HARMLESS)
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert (type(error), str(error)) == (ours.InvalidRequest, str(caught.value))
+    assert (error.errors, error.request_id) == (caught.value.errors, caught.value.request_id)
+    sent = client.submit(author="bo", text=HARMLESS)
+    late = ours.StillPending(client.get_status(sent.id))
+    assert str(pickle.loads(pickle.dumps(late))) == f"Post {sent.id} is pending still."
 
 
 def test_blocked_words_are_named(client: ours.Gatehouse, community: Community) -> None:
@@ -750,6 +762,7 @@ def test_a_webhook_of_another_time_is_refused(off: int) -> None:
         {"webhook-signature": signed(SECRET)["webhook-signature"].replace("v1,", "v1a,")},
         {"webhook-signature": signed(SECRET)["webhook-signature"][:-4]},
         {"webhook-id": "msg_2"},
+        {"webhook-id": "msg_1\ud83d"},
         {"webhook-timestamp": str(NOW + 1)},
         {"webhook-timestamp": "now"},
         {"webhook-timestamp": "9" * 5_000},
@@ -768,8 +781,8 @@ def test_a_body_that_was_written_again_is_refused() -> None:
 
 
 def test_a_secret_that_is_none_is_not_taken_for_an_empty_one() -> None:
-    for nonsense in ("", "whsec_", "whsec_?"):
-        with pytest.raises(ValueError, match="secret"):
+    for nonsense in ("", "whsec_", "whsec_?", "whsec_é"):
+        with pytest.raises(ours.NotConfigured, match="secret"):
             ours.verify_webhook(BODY, signed(SECRET), nonsense, now=NOW)
 
 
@@ -869,6 +882,31 @@ def test_a_column_that_is_not_there_and_an_output_over_the_input_are_errors(
     assert (done.returncode, file.read_bytes()) == (2, before)
 
 
+def test_a_reader_that_goes_away_is_no_crash(live_server: Any, key: str, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    write_rows(file, [HARMLESS] * 3)
+    arguments = ["check", "--csv", str(file), "--column", "text"]
+    near, far = os.pipe()
+    os.close(near)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "gatehouse_client", *arguments],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(SOURCE),
+                "GATEHOUSE_URL": live_server.url,
+                "GATEHOUSE_KEY": key,
+            },
+            stdout=far,
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+    finally:
+        os.close(far)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_a_post_is_submitted_and_waited_for(gatehouse: Command) -> None:
     with ThreadPoolExecutor(1) as pool:
         submitting = pool.submit(
@@ -933,13 +971,13 @@ def examples_in(page: Path) -> str:
     return "\n".join(block.partition("```")[0] for block in blocks)
 
 
-@pytest.mark.parametrize("page", ["docs/client.md", "clients/python/README.md"])
+@pytest.mark.parametrize("document", ["docs/client.md", "clients/python/README.md"])
 def test_the_examples_run(
-    live_server: Any, key: str, monkeypatch: pytest.MonkeyPatch, page: str
+    live_server: Any, key: str, monkeypatch: pytest.MonkeyPatch, document: str
 ) -> None:
     monkeypatch.setenv("GATEHOUSE_URL", live_server.url)
     monkeypatch.setenv("GATEHOUSE_KEY", key)
-    program = examples_in(Path(__file__).parents[2] / page)
+    program = examples_in(Path(__file__).parents[2] / document)
     assert "Gatehouse(" in program
     headers = signed(SECRET, at=int(time.time()))
     # A community that judges while the examples wait.
@@ -956,7 +994,8 @@ def test_the_examples_run(
         judging = pool.submit(judge)
         try:
             exec(
-                compile(program, page, "exec"), {"body": BODY, "headers": headers, "secret": SECRET}
+                compile(program, document, "exec"),
+                {"body": BODY, "headers": headers, "secret": SECRET},
             )
         finally:
             done.set()

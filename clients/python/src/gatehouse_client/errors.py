@@ -56,8 +56,12 @@ class StillPending(GatehouseError):
     """A post has no verdict yet. `last` is how it stood when last asked."""
 
     def __init__(self, last: PostStatus) -> None:
-        super().__init__(f"Post {last.id} is {last.status} still.")
+        # A queue that stores errors makes them anew from just this.
+        super().__init__(last)
         self.last = last
+
+    def __str__(self) -> str:
+        return f"Post {self.last.id} is {self.last.status} still."
 
 
 class WebhookRefused(GatehouseError):
@@ -84,15 +88,21 @@ class Problem:
 
 
 class ProblemError(GatehouseError):
-    """The server refused. `request_id` finds the request in its log."""
+    """The server refused. `request_id` went with the request, or is the server's own for it."""
 
     def __init__(
         self, problem: Problem, *, request_id: str = "", retry_after_seconds: float | None = None
     ) -> None:
-        super().__init__(_sentence(problem))
+        super().__init__(problem)
         self.problem = problem
         self.request_id = request_id
         self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        problem = self.problem
+        name = problem.code or f"HTTP {problem.status}"
+        said = ": ".join(text for text in (problem.title, problem.detail) if text)
+        return f"{name}: {said}" if said else name
 
     @property
     def status(self) -> int:
@@ -113,12 +123,6 @@ class ProblemError(GatehouseError):
     @property
     def errors(self) -> Sequence[FieldError]:
         return self.problem.errors
-
-
-def _sentence(problem: Problem) -> str:
-    name = problem.code or f"HTTP {problem.status}"
-    said = ": ".join(text for text in (problem.title, problem.detail) if text)
-    return f"{name}: {said}" if said else name
 
 
 class InvalidRequest(ProblemError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gatehouse_client.errors import MalformedAnswer, WebhookRefused
+from gatehouse_client.errors import MalformedAnswer, NotConfigured, WebhookRefused
 from gatehouse_client.facts import Facts
 
 TOLERANCE_SECONDS = 300
@@ -42,20 +41,26 @@ def verify_webhook(
     """Return the event that a webhook tells of. Raises `WebhookRefused`.
 
     `payload` is the body as it came: read and written again it has another signature. With
-    several secrets one that fits is enough. `now` is in seconds since 1970.
+    several secrets one that fits is enough. `now` is in seconds since 1970. A
+    secret that is none raises `NotConfigured`.
     """
-    body = payload.encode() if isinstance(payload, str) else payload
+    body = _bytes_of(payload) if isinstance(payload, str) else payload
     sent = {name.lower(): value for name, value in headers.items()}
     message_id = _needed(sent, "webhook-id")
     timestamp = _needed(sent, "webhook-timestamp")
     _check_age(timestamp, time.time() if now is None else now, tolerance_seconds)
-    signed = f"{message_id}.{timestamp}.".encode() + body
+    signed = _bytes_of(f"{message_id}.{timestamp}.") + body
     secrets = [secret] if isinstance(secret, str) else secret
     if not _is_signed(
         signed, _needed(sent, "webhook-signature"), [_key_of(one) for one in secrets]
     ):
         raise WebhookRefused("No signature fits.")
     return _read(body, message_id)
+
+
+def _bytes_of(text: str) -> bytes:
+    # What is no Unicode was never signed: whatever stands in its place does not fit.
+    return text.encode("utf-8", "replace")
 
 
 def _needed(headers: Mapping[str, str], name: str) -> str:
@@ -76,10 +81,10 @@ def _check_age(timestamp: str, now: float, tolerance_seconds: float) -> None:
 def _key_of(secret: str) -> bytes:
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if not key:
-        raise ValueError(f"A webhook's secret is {_PREFIX} and Base64 after it.")
+        raise NotConfigured(f"A webhook's secret is {_PREFIX} and Base64 after it.")
     return key
 
 

@@ -31,7 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
         with Gatehouse(
             chosen.url, community=chosen.community, timeout_seconds=chosen.timeout
         ) as client:
-            return _ACTS[chosen.command](client, chosen)
+            status = _ACTS[chosen.command](client, chosen)
+            # Here, where a reader that went away is still noticed.
+            sys.stdout.flush()
+            return status
     except BlockedWords as error:
         return _complain(error, chosen, STOPPED)
     except BrokenPipeError:

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import moderation.models._encrypted
 from django.db import migrations, models
+
+import moderation.models._encrypted
 
 
 class Migration(migrations.Migration):

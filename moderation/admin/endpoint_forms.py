@@ -56,7 +56,9 @@ class EndpointForm(forms.Form):
             own = own_communities(request)
             if self.kind is EndpointKind.EMAIL:
                 own = own.exclude(endpoints__kind=EndpointKind.EMAIL)
-            self.fields["community"] = forms.ModelChoiceField(own, label="Community")
+            self.fields["community"] = forms.ModelChoiceField(
+                own, label="Community", empty_label="Choose one"
+            )
             self.order_fields(["community"])
         for field in self.fields.values():
             if not isinstance(field.widget, forms.CheckboxSelectMultiple):

@@ -159,6 +159,8 @@ def start(
     elsewhere, groups = _take_at_work(desk, groups)
     answered += elsewhere
     elsewhere, groups = _take_asked_elsewhere(desk, groups)
+    too_dear, groups = _take_too_dear(desk, groups)
+    elsewhere += too_dear
     if not groups:
         return Started(desk, answered + elsewhere)
     chunks = _chunks(groups, service.terms)
@@ -263,6 +265,16 @@ def _take_asked_elsewhere(desk: _Desk, groups: list[_Group]) -> tuple[list[Answe
         desk.later(others, _LEAST_WAIT_SECONDS, IN_FLIGHT),
         [replace(group, claim=mine.token) for group in groups if group.key in mine.keys],
     )
+
+
+def _take_too_dear(desk: _Desk, groups: list[_Group]) -> tuple[list[Answered], list[_Group]]:
+    """Leave out what the day's money does not reach for."""
+    terms = desk.service.terms
+    number = spending.affordable_parts(desk.name, terms.daily_budget_micros, terms.cost_micros)
+    if number is None:
+        return [], groups
+    _release(groups[number:])
+    return desk.failed(groups[number:], DAY_SPENT), groups[:number]
 
 
 def _release(groups: Sequence[_Group]) -> None:

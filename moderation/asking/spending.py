@@ -11,6 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from math import ceil
 
 from django.db import DatabaseError, transaction
 from django.db.models import F
@@ -94,6 +95,17 @@ def _add_to_days(taken: Iterable[Spent]) -> None:
         )
 
 
+def affordable_parts(provider: str, budget_micros: int | None, price_micros: int) -> int | None:
+    """Return how many parts today's money still pays for, None when there is no end to it.
+
+    The last one may cost more than what is left. May be up to a second late.
+    """
+    if budget_micros is None or price_micros <= 0:
+        return None
+    left = budget_micros - _spent(provider, datetime.now(UTC).date())
+    return max(0, ceil(left / price_micros))
+
+
 def is_day_spent(provider: str, budget_micros: int | None) -> bool:
     """Whether a service has used up its money for today. May be up to a second late.
 
@@ -102,12 +114,7 @@ def is_day_spent(provider: str, budget_micros: int | None) -> bool:
     if budget_micros is None:
         return False
     today = datetime.now(UTC).date()
-
-    def read() -> int:
-        row = ProviderDay.objects.filter(provider=provider, day=today)
-        return row.values_list("cost_micros", flat=True).first() or 0
-
-    if _days.get((provider, today), read) < budget_micros:
+    if _spent(provider, today) < budget_micros:
         return False
     first = ProviderDay.objects.filter(
         provider=provider, day=today, budget_spent_at__isnull=True
@@ -117,6 +124,14 @@ def is_day_spent(provider: str, budget_micros: int | None) -> bool:
             "provider_budget_spent", extra={"provider": provider, "budget_micros": budget_micros}
         )
     return True
+
+
+def _spent(provider: str, day: date) -> int:
+    def read() -> int:
+        row = ProviderDay.objects.filter(provider=provider, day=day)
+        return row.values_list("cost_micros", flat=True).first() or 0
+
+    return _days.get((provider, day), read)
 
 
 def forget() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
@@ -243,6 +244,15 @@ def test_a_posts_money_covers_what_is_asked_at_once(monkeypatch, community):
     assert paid.asked == [HARMLESS]
     spared = ProviderResult.objects.get(provider=paid.name, part_key="author_name")
     assert spared.error == "post_budget"
+
+
+def test_a_days_money_is_not_spent_twice_over_by_one_batch(monkeypatch, community, service):
+    add_provider(monkeypatch, service, cost_micros=60, daily_budget_micros=200, batch_size=4)
+    send(community, *(f"{HARMLESS} {number}" for number in range(12)))
+    drain_all()
+    assert len(service.asked) == 4
+    found = Counter(Post.objects.values_list("status", flat=True))
+    assert found == {Status.APPROVED: 4, Status.IN_REVIEW: 8}
 
 
 # --- jobs, and whoever calls back ----------------------------------------------------------------

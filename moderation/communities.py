@@ -7,7 +7,7 @@ audit and every process learns of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -26,7 +26,7 @@ from moderation.models import (
     ProviderAccount,
 )
 from moderation.models.communities import Organisation
-from moderation.pipeline.record import record_change
+from moderation.pipeline.record import Actor, record_change
 from moderation.policy.document import parse_policy
 from moderation.providers import registry
 from moderation.vocabulary import Category, WordAction
@@ -35,11 +35,15 @@ from moderation.vocabulary import Category, WordAction
 KEY_OVERLAP = timedelta(days=1)
 
 
+# A member of staff, a program by its key, or for None Gatehouse itself.
+Changer = User | Actor | None
+
+
 # Policies
 
 
 def revise_policy(
-    *, community: Community, document: Mapping[str, Any], user: User | None, note: str = ""
+    *, community: Community, document: Mapping[str, Any], user: Changer, note: str = ""
 ) -> PolicyRevision:
     """Store the next revision of a community's policy; it is not in force until activated.
 
@@ -50,7 +54,11 @@ def revise_policy(
         _lock(community)
         last = community.policy_revisions.aggregate(number=Max("number"))["number"] or 0
         revision = PolicyRevision.objects.create(
-            community=community, number=last + 1, document=document, note=note, author=user
+            community=community,
+            number=last + 1,
+            document=document,
+            note=note,
+            author=user if isinstance(user, User) else None,
         )
         _record("policy.revised", revision, user)
     return revision
@@ -72,7 +80,7 @@ def check_policy(document: Mapping[str, Any]) -> None:
         )
 
 
-def activate_policy(*, revision: PolicyRevision, user: User | None) -> None:
+def activate_policy(*, revision: PolicyRevision, user: Changer) -> None:
     """Let a revision judge from now on. Does nothing when it does already."""
     with transaction.atomic():
         community = _lock(revision.community)
@@ -83,7 +91,7 @@ def activate_policy(*, revision: PolicyRevision, user: User | None) -> None:
         _record("policy.activated", revision, user, replaced=replaced)
 
 
-def _record(kind: str, revision: PolicyRevision, user: User | None, **facts: object) -> None:
+def _record(kind: str, revision: PolicyRevision, user: Changer, **facts: object) -> None:
     """All policies of a community are one subject: their history reads as one timeline."""
     record_change(
         kind,
@@ -173,18 +181,25 @@ def bank_hash(*, banked: BankedHash, user: User | None) -> BankedHash:
 
 
 def issue_key(
-    *, owner: Community | Organisation, scopes: list[str], name: str, user: User | None
+    *,
+    owner: Community | Organisation,
+    scopes: list[str],
+    name: str,
+    user: Changer,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Issue a key and return it with its text. Raises `InvalidSubmission`, `NotAllowed`."""
-    if isinstance(owner, Organisation) and user is not None and not user.is_superuser:
+    if isinstance(owner, Organisation) and isinstance(user, User) and not user.is_superuser:
         raise NotAllowed("A key for all communities of an organisation needs its administrator.")
     with transaction.atomic():
-        key, text = credentials.issue_key(owner=owner, scopes=scopes, name=name)
+        key, text = credentials.issue_key(
+            owner=owner, scopes=scopes, name=name, expires_at=expires_at
+        )
         _record_key("key.issued", key, user)
     return key, text
 
 
-def rotate_key(*, key: ApiKey, user: User | None) -> tuple[ApiKey, str]:
+def rotate_key(*, key: ApiKey, user: Changer) -> tuple[ApiKey, str]:
     """Issue a key's successor; the old one works for `KEY_OVERLAP` longer."""
     with transaction.atomic():
         successor, text = credentials.rotate_key(key, overlap=KEY_OVERLAP)
@@ -193,13 +208,13 @@ def rotate_key(*, key: ApiKey, user: User | None) -> tuple[ApiKey, str]:
     return successor, text
 
 
-def revoke_key(*, key: ApiKey, user: User | None) -> None:
+def revoke_key(*, key: ApiKey, user: Changer) -> None:
     with transaction.atomic():
         credentials.revoke_key(key)
         _record_key("key.revoked", key, user)
 
 
-def _record_key(kind: str, key: ApiKey, user: User | None, **facts: object) -> None:
+def _record_key(kind: str, key: ApiKey, user: Changer, **facts: object) -> None:
     record_change(
         kind,
         subject=("key", str(key.pk)),

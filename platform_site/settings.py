@@ -379,6 +379,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "PostStatus": "moderation.vocabulary.Status.choices",
         "ContentStatus": ["PENDING", "APPROVED", "REJECTED"],
+        "PublishingMode": "moderation.vocabulary.PublishingMode.choices",
     },
     # Served from this machine: the docs page works without the internet.
     "SWAGGER_UI_DIST": "SIDECAR",

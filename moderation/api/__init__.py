@@ -6,6 +6,7 @@ waiting          answers that are held back until a verdict
 limits           how much a caller may ask for
 parsers, bodies  what was sent, as values of ours (drafts to check: check_bodies)
 views/           one act each
+pages            lists page by page
 answers          posts as clients see them
 errors           every error as an HTTP answer
 serializers      the shapes of all this, for the OpenAPI document

@@ -122,6 +122,13 @@ class Fields:
             return None
         return Fields(value, place=f"{self._place}{name}.", wrong=self.wrong)
 
+    def json_object(self, name: str) -> dict[str, Any]:
+        value = self._sent.get(name)
+        if not isinstance(value, dict):
+            self._note(name, "is required" if value is None else "must be an object")
+            return {}
+        return value
+
     def items(self, name: str, *, most: int) -> Sequence[object]:
         value = self._sent.get(name)
         if value is None:
@@ -380,7 +387,7 @@ def read_query(request: Request) -> Query:
         created_after=fields.moment("created_after"),
         created_before=fields.moment("created_before"),
         cursor=fields.text("cursor", most=MAX_ID_CHARS),
-        limit=_page_size(fields),
+        limit=read_page_size(fields),
     )
     if found.status and found.status not in Status.values:
         fields.note("status", f"is one of {', '.join(Status.values)}")
@@ -388,7 +395,7 @@ def read_query(request: Request) -> Query:
     return found
 
 
-def _page_size(fields: Fields) -> int:
+def read_page_size(fields: Fields) -> int:
     text = fields.text("limit", most=MAX_ID_CHARS)
     if not text:
         return DEFAULT_PAGE

@@ -35,6 +35,8 @@ from moderation.vocabulary import (
     MediaState,
     Outcome,
     PostKind,
+    PublishingMode,
+    Scope,
     Status,
     Visibility,
 )
@@ -448,6 +450,84 @@ class ConcludedListOut(serializers.Serializer[Any]):
     results = ConcludedOut(many=True)
 
 
+class CommunityOut(serializers.Serializer[Any]):
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    language = serializers.CharField(allow_blank=True, help_text="ISO 639-1, or none expected.")
+    text_mode = serializers.ChoiceField(PublishingMode.choices)
+    image_mode = serializers.ChoiceField(PublishingMode.choices)
+    gif_mode = serializers.ChoiceField(PublishingMode.choices)
+    video_mode = serializers.ChoiceField(PublishingMode.choices)
+    open_to_site_users = serializers.BooleanField()
+    policy = PolicyOut()
+    created_at = serializers.DateTimeField()
+
+
+class CommunityPageOut(serializers.Serializer[Any]):
+    results = CommunityOut(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class PolicyRevisionIn(serializers.Serializer[Any]):
+    document = serializers.DictField(help_text="As docs/routing.md has it; at most 64 kB.")
+    note = serializers.CharField(max_length=300, required=False)
+
+
+class PolicyRevisionOut(serializers.Serializer[Any]):
+    revision = serializers.IntegerField(min_value=1)
+    active = serializers.BooleanField()
+    note = serializers.CharField(allow_blank=True)
+    document = serializers.DictField()
+    created_at = serializers.DateTimeField()
+
+
+class PolicyPageOut(serializers.Serializer[Any]):
+    results = PolicyRevisionOut(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class KeyIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=100, required=False)
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices), min_length=1)
+    community = serializers.CharField(
+        max_length=MAX_ID_CHARS,
+        required=False,
+        help_text="With an organisation's key; without it the new key is the organisation's too.",
+    )
+    expires_at = serializers.DateTimeField(required=False)
+
+
+class KeyOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    community = serializers.CharField(allow_null=True, help_text="Null: an organisation's.")
+    scopes = serializers.ListField(child=serializers.ChoiceField(Scope.choices))
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+
+
+class KeyPageOut(serializers.Serializer[Any]):
+    results = KeyOut(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class IssuedKeyOut(KeyOut):
+    key = serializers.CharField(help_text="The key itself; never to be had again.")
+    replaces = serializers.CharField(required=False)
+
+
+class DayOut(serializers.Serializer[Any]):
+    date = serializers.DateField()
+    posts = serializers.IntegerField()
+    checks = serializers.IntegerField(help_text="Those that were kept; others leave no record.")
+
+
+class UsageOut(serializers.Serializer[Any]):
+    results = DayOut(many=True)
+
+
 class OneCheckedOut(CheckedOut):
     took_ms = serializers.FloatField()
 
@@ -609,4 +689,63 @@ LIST_DECISIONS: dict[str, Any] = {
     "operation_id": "list_decisions",
     "parameters": _LIMIT_HEADERS,
     "responses": _answers({200: ConcludedListOut}, 401, 403, 404, 429, 503),
+}
+_PAGING = [
+    OpenApiParameter("limit", int, _QUERY, description="1 to 100; 50 when absent."),
+    OpenApiParameter("cursor", str, _QUERY, description="As `next` has it."),
+]
+LIST_COMMUNITIES: dict[str, Any] = {
+    "operation_id": "list_communities",
+    "parameters": [*_PAGING, *_LIMIT_HEADERS],
+    "responses": _answers({200: CommunityPageOut}, 400, 401, 403, 429, 503),
+}
+LIST_POLICIES: dict[str, Any] = {
+    "operation_id": "list_policies",
+    "parameters": [*_PAGING, *_LIMIT_HEADERS],
+    "responses": _answers({200: PolicyPageOut}, 400, 401, 403, 404, 429, 503),
+}
+REVISE_POLICY: dict[str, Any] = {
+    "operation_id": "revise_policy",
+    "request": PolicyRevisionIn,
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({201: PolicyRevisionOut}, 400, 401, 403, 404, 413, 415, 429, 503),
+}
+ACTIVATE_POLICY: dict[str, Any] = {
+    "operation_id": "activate_policy",
+    "request": None,
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({200: PolicyRevisionOut}, 401, 403, 404, 429, 503),
+}
+LIST_KEYS: dict[str, Any] = {
+    "operation_id": "list_keys",
+    "parameters": [*_PAGING, *_LIMIT_HEADERS],
+    "responses": _answers({200: KeyPageOut}, 400, 401, 403, 429, 503),
+}
+ISSUE_KEY: dict[str, Any] = {
+    "operation_id": "issue_key",
+    "request": KeyIn,
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({201: IssuedKeyOut}, 400, 401, 403, 404, 413, 415, 429, 503),
+}
+REVOKE_KEY: dict[str, Any] = {
+    "operation_id": "revoke_key",
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({204: None}, 401, 403, 404, 429, 503),
+}
+ROTATE_KEY: dict[str, Any] = {
+    "operation_id": "rotate_key",
+    "request": None,
+    "parameters": _LIMIT_HEADERS,
+    "responses": _answers({201: IssuedKeyOut}, 401, 403, 404, 429, 503),
+}
+GET_USAGE: dict[str, Any] = {
+    "operation_id": "get_usage",
+    "parameters": [
+        OpenApiParameter("first", OpenApiTypes.DATE, _QUERY, description="29 days before `last`."),
+        OpenApiParameter("last", OpenApiTypes.DATE, _QUERY, description="Today when absent."),
+        OpenApiParameter("community", str, _QUERY),
+        OpenApiParameter("key", str, _QUERY, description="A key's id: what it sent alone."),
+        *_LIMIT_HEADERS,
+    ],
+    "responses": _answers({200: UsageOut}, 400, 401, 403, 404, 429, 503),
 }

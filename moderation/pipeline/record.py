@@ -134,11 +134,11 @@ def record_change(
     *,
     subject: tuple[str, str],
     community_id: int | None,
-    user: User | None,
+    user: User | Actor | None,
     facts: Mapping[str, Any],
 ) -> None:
-    """Append that a person, or without one Gatehouse itself, changed how things are set up."""
-    actor = Actor(ActorKind.MODERATOR, str(user.pk)) if user is not None else SYSTEM
+    """Append that somebody, or for None Gatehouse itself, changed how things are set up."""
+    actor = Actor(ActorKind.MODERATOR, str(user.pk)) if isinstance(user, User) else user or SYSTEM
     record_events(
         [
             Event(

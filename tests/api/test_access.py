@@ -9,7 +9,8 @@ from rest_framework.views import APIView
 
 from moderation.api.dialects.coral import sign
 from moderation.credentials import find_key
-from moderation.models import Post
+from moderation.models import ApiKey, Post
+from moderation.policy.document import DEFAULT_DOCUMENT
 from moderation.vocabulary import Scope, Visibility
 from tests.api.access_matrix import (
     DIALECT_BODIES,
@@ -28,6 +29,15 @@ from tests.factories import CommunityFactory, PostFactory, make_key, site_author
 def held_post(bo_user, community):
     author = site_author(bo_user, community)
     return PostFactory.create(author=author, visibility=Visibility.HELD, status="in_review")
+
+
+# The id of a key that nobody here calls with.
+GARDENS_KEY = "gardenskey01"
+
+
+@pytest.fixture(autouse=True)
+def _key_of_the_garden(community):
+    ApiKey.objects.create(key_id=GARDENS_KEY, community=community, scopes=["read"])
 
 
 SESSIONS = {"anonymous": "anonymous", "author": "bo", "stranger": "cy", "moderator": "ada"}
@@ -51,6 +61,10 @@ def _address(route, post):
         "post": [post.pk],
         "post-status": [post.pk],
         "post-decisions": [post.pk],
+        "policies": ["garden"],
+        "policy-activate": ["garden", "1"],
+        "key": [GARDENS_KEY],
+        "key-rotate": [GARDENS_KEY],
         "content-status": [post.pk],
         "nowhere": ["v1/nothing"],
         "problem": ["not_found"],
@@ -75,6 +89,8 @@ def _body(route, method, role):
         "check": {"text": "The tomatoes are finally ripe.", **community},
         "hint": {"text": "The tomatoes are finally ripe.", **community},
         "post": {"body": "The tomatoes are ripe at last."},
+        "policies": {"document": DEFAULT_DOCUMENT},
+        "keys": {"scopes": ["read"], "community": "garden"},
         **DIALECT_BODIES,
     }.get(route, post)
 

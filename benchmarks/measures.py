@@ -419,8 +419,8 @@ def providers(bench: Bench) -> Numbers:
             bench.say(
                 f"providers {number}: alone p50 {found['alone']['p50']:.1f} p95 "
                 f"{found['alone']['p95']:.1f} ms, 32 together p50 {found['together']['p50']:.1f} "
-                f"p95 {found['together']['p95']:.1f} ms; {found['calls']} calls for "
-                f"{found['texts']} texts, {found['repeated']:.0%} repeated"
+                f"p95 {found['together']['p95']:.1f} ms; {found['calls']} calls about "
+                f"{found['asked']} of {found['texts']} texts, {found['repeated']:.0%} repeated"
             )
     finally:
         ours.remove()
@@ -431,6 +431,7 @@ def providers(bench: Bench) -> Numbers:
             for how in ("alone", "together")
         },
         "calls_for_a_hundred": spread([100 * one["calls"] / one["texts"] for one in rounds]),
+        "asked_of_a_hundred": spread([100 * one["asked"] / one["texts"] for one in rounds]),
         "repeated": spread([100 * one["repeated"] for one in rounds]),
     }
 
@@ -448,7 +449,7 @@ def _calls_for_posts(ours: Gatehouse, bench: Bench, number: int) -> Numbers:
     """Post texts that partly repeat what others posted in the same seconds."""
     rate, seconds = bench.bounds.outside_per_second, bench.bounds.seconds
     different = round(rate * seconds * (1 - bench.bounds.repeated_share))
-    before = _calls(ours)
+    calls_before, asked_before = _calls(ours)
     flow, _ = burst(
         ours,
         item=ours.repeating_item(f"round {number}"),
@@ -458,17 +459,23 @@ def _calls_for_posts(ours: Gatehouse, bench: Bench, number: int) -> Numbers:
         seconds=seconds,
         seed=number,
     )
+    calls, asked = _calls(ours)
     return {
         "texts": flow.posts,
         "repeated": max(0, flow.posts - different) / flow.posts,
-        "calls": _calls(ours) - before,
+        "calls": calls - calls_before,
+        "asked": asked - asked_before,
     }
 
 
-def _calls(ours: Gatehouse) -> int:
+def _calls(ours: Gatehouse) -> tuple[int, int]:
+    """Return how many calls were made so far, and about how many texts."""
     with ours.connect() as database:
-        row = database.execute("SELECT count(*) FROM moderation_providercall").fetchone()
-    return int(row[0]) if row else 0
+        row = database.execute(
+            "SELECT count(*), coalesce(sum(parts), 0) FROM moderation_providercall"
+        ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
 
 
 # Growth

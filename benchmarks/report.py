@@ -123,9 +123,10 @@ def _providers(found: Numbers) -> list[Row]:
         for how, what in (("alone", "one text"), ("together", "32 texts in one call"))
         for which in ("p50", "p95")
     ]
-    share = f"{found['repeated']['median']:.0f} % of them repeated"
+    texts = f"100 texts, {found['repeated']['median']:.0f} % of them repeated"
+    asked = _spread(found["asked_of_a_hundred"], digits=1)
     calls = _spread(found["calls_for_a_hundred"], digits=1)
-    return [*rows, (f"calls for 100 texts, {share}", calls, "", "")]
+    return [*rows, (f"of {texts}: asked about", asked, "", ""), ("… in calls", calls, "", "")]
 
 
 def _growth(found: Numbers) -> list[Row]:

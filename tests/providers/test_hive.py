@@ -492,6 +492,7 @@ def test_a_span_beyond_the_text_is_left_out(sandbox: Sandbox) -> None:
         task({"output": [{"classes": [{"class": "hate", "score": True}]}]}),
         task({"output": [{"classes": [{"score": 1}]}]}),
         task({"output": [{"classes": classes(hate=4, yes_nazi=1.5)}]}),
+        task({"output": [{"classes": classes(hate=10**400, yes_nazi=10**400)}]}),
         task({"output": [{"classes": classes(unheard_of=1)}]}),
     ],
 )

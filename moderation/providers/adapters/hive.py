@@ -424,6 +424,9 @@ def _text_scores(output: Mapping[str, Any]) -> dict[Category, float]:
 
 
 def _severity(value: float) -> float:
+    # An integer of any length is JSON, and cannot always be divided.
+    if value > _SEVEREST:
+        raise ProviderMalformed("A severity is beyond the severest.")
     return score(value / _SEVEREST)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from moderation import queries
@@ -18,21 +19,27 @@ from moderation.models import MediaItem
 from moderation.vocabulary import MediaState
 from moderation.web.ranges import Unsatisfiable, read_range
 
+_KEPT_BY_NOBODY = "private, no-store"
+
 
 @require_safe
 def media(request: HttpRequest, media_id: UUID) -> HttpResponse:
     """Serve our own copy of an attachment to whoever may see its post at this moment."""
     try:
         item = queries.get_media_for(request.user, media_id)
-    except NotFound as error:
-        raise Http404 from error
-    # Only what we make ourselves; anything else would be somebody's upload.
-    if item.state != MediaState.READY or item.content_type not in EXTENSIONS:
-        raise Http404
-    try:
+        _must_be_ours(item)
         return _answer(item, _asked_range(request))
-    except FileNotFoundError as error:
-        raise Http404 from error
+    except (NotFound, FileNotFoundError):
+        answer = render(request, "404.html", status=404)
+        # What is hidden now may be shown again, and a cache would keep its absence, too.
+        answer["Cache-Control"] = _KEPT_BY_NOBODY
+        return answer
+
+
+def _must_be_ours(item: MediaItem) -> None:
+    """Only what we make ourselves is served: anything else would be somebody's upload."""
+    if item.state != MediaState.READY or item.content_type not in EXTENSIONS:
+        raise NotFound("There is no copy of ours.")
 
 
 def _asked_range(request: HttpRequest) -> str:
@@ -75,4 +82,4 @@ def _caching(item: MediaItem) -> dict[str, str]:
     """Hidden is gone within a second: no cache may outlive the next decision."""
     told = cache_headers(item) if queries.is_for_everyone(item) else {}
     # A CDN takes "private" for a no, whatever else it is told.
-    return told | {"Cache-Control": "no-store" if told else "private, no-store"}
+    return told | {"Cache-Control": "no-store" if told else _KEPT_BY_NOBODY}

@@ -143,6 +143,16 @@ def test_what_only_some_may_see_is_kept_by_nobody(
     assert "Surrogate-Control" not in headers
 
 
+def test_that_a_file_is_not_there_is_kept_by_nobody(
+    picture: MediaItem, add_cache: AddCache
+) -> None:
+    add_cache("fastly")
+    Post.objects.update(visibility=Visibility.HIDDEN)
+    answer = Client().get(reverse("media", args=[picture.pk]))
+    assert answer.status_code == 404
+    assert answer["Cache-Control"] == "private, no-store"
+
+
 def test_a_cache_of_another_community_keeps_nothing(
     picture: MediaItem, add_cache: AddCache
 ) -> None:

@@ -61,7 +61,7 @@ from moderation.sandbox.marks import marked_scores
 from moderation.vocabulary import Category, Outcome, Part
 
 ROOT = Path(__file__).resolve().parents[2]
-PROTO = ROOT / "moderation" / "providers" / "model_server" / "gatehouse_model.proto"
+PROTO = ROOT / "moderation" / "providers" / "adapters" / "model_server" / "gatehouse_model.proto"
 TOKEN = "a-token-of-the-tests"
 
 

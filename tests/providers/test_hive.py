@@ -714,3 +714,9 @@ def test_a_callback_that_names_another_job_says_so(
     sandbox.script_callbacks("hive", unknown_job=True)
     job = start(made, tmp_path, b"")
     assert made.read_callback(inbox.wait()[0]).job_id != job.id
+
+
+@pytest.mark.parametrize("charge", ["free", None, -1, 10**400, float("nan"), float("inf")])
+def test_a_charge_that_is_none_is_no_cost(sandbox: Sandbox, charge: object) -> None:
+    output = [{"classes": classes(hate=0)}]
+    assert read_text(sandbox, output, input={"charge": charge}).cost_micros == 0

@@ -517,6 +517,6 @@ def _charged(responses: Sequence[Mapping[str, Any]]) -> int:
         about = response.get("input")
         try:
             micros += float(about["charge"]) * 1_000_000 if isinstance(about, dict) else 0.0
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     return round(micros) if 0 <= micros < float("inf") else 0

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from moderation.coordination import token_bucket
 from moderation.coordination.token_bucket import Limit
 from moderation.delivery.handover import Handover
 
+logger = logging.getLogger(__name__)
+
+# Nobody's absence note is to answer.
+_AUTOMATIC: Final = {"Auto-Submitted": "auto-generated"}
 # Whoever signs up with another's address must not be able to fill their inbox.
 MOST_A_DAY: Final = 20
 _LIMIT: Final = Limit(burst=MOST_A_DAY, per_second=MOST_A_DAY / 86_400)
@@ -61,6 +66,20 @@ def send(notice: Notice) -> Handover:
     return Handover(delivered=True, latency_ms=(time.monotonic() - began) * 1000, request=request)
 
 
+def tell_staff(addresses: Sequence[str], event_type: str, context: Mapping[str, object]) -> None:
+    """Let people of the back office know, as far as mail can be sent at this moment."""
+    subject, text = (
+        render_to_string(f"moderation/email/{event_type}.{part}", dict(context))
+        for part in ("subject.txt", "txt")
+    )
+    for address in addresses:
+        mail = EmailMessage(" ".join(subject.split()), text, to=[address], headers=_AUTOMATIC)
+        try:
+            mail.send()
+        except (smtplib.SMTPException, OSError) as error:
+            logger.warning("staff_not_told", extra={"error": _name_of(error)})
+
+
 def _mail(notice: Notice) -> EmailMultiAlternatives:
     context = dict(notice.context)
     subject, text, html = (
@@ -76,7 +95,7 @@ def _mail(notice: Notice) -> EmailMultiAlternatives:
         headers={
             # A repeat is the same mail, to whoever compares.
             "Message-ID": f"<{notice.message_id}@{domain}>",
-            "Auto-Submitted": "auto-generated",
+            **_AUTOMATIC,
         },
     )
     mail.attach_alternative(html, "text/html")

@@ -1,4 +1,5 @@
-"""Takes away what nobody asks for any more: old answers, calls and messages, lost uploads, exports.
+"""Takes away what nobody asks for any more: old answers, calls, messages, deliveries, lost uploads,
+exports.
 
 Runs every hour; each run does a bounded part, so that a long pause never ends in a long lock.
 """
@@ -14,8 +15,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from moderation.conf import get_conf
-from moderation.models import CallbackMessage, IdempotencyRecord, MediaItem, ProviderCall
+from moderation.models import (
+    CallbackMessage,
+    IdempotencyRecord,
+    MediaItem,
+    OutboxMessage,
+    ProviderCall,
+)
 from moderation.queries import database_now
+from moderation.vocabulary import DeliveryState
 
 MOST_ROWS = 5_000
 MOST_FILES = 1_000
@@ -25,6 +33,7 @@ EXPORT_AGE = timedelta(days=7)
 # Days' totals are kept; single calls and messages are for looking into what went wrong lately.
 CALL_AGE = timedelta(days=30)
 MESSAGE_AGE = timedelta(days=30)
+DELIVERY_AGE = timedelta(days=30)
 # A service that is asked 50 times a second makes 180,000 rows between two runs.
 MOST_CALL_BATCHES = 40
 
@@ -38,6 +47,7 @@ class Tidied:
     exports: int
     calls: int
     messages: int
+    deliveries: int
 
 
 def tidy() -> Tidied:
@@ -47,6 +57,7 @@ def tidy() -> Tidied:
         exports=_drop_files("exports", _older_than("exports", EXPORT_AGE)),
         calls=_forget_old_calls(),
         messages=_forget_old_messages(),
+        deliveries=_forget_old_deliveries(),
     )
 
 
@@ -79,6 +90,22 @@ def _forget_old_messages() -> int:
     ids = list(old.values_list("pk", flat=True)[:MOST_ROWS])
     CallbackMessage.objects.filter(pk__in=ids).delete()
     return len(ids)
+
+
+def _forget_old_deliveries() -> int:
+    """Forget what went out, with its log. What is due is kept: somebody has replayed it."""
+    limit = database_now() - DELIVERY_AGE
+    forgotten = 0
+    for _ in range(MOST_CALL_BATCHES):
+        # By key, as calls are.
+        first = OutboxMessage.objects.order_by("pk").values_list("pk", "created_at", "state")
+        batch = list(first[:MOST_ROWS])
+        ids = [pk for pk, at, state in batch if at < limit and state != DeliveryState.DUE]
+        if not ids:
+            break
+        OutboxMessage.objects.filter(pk__in=ids).delete()
+        forgotten += len(ids)
+    return forgotten
 
 
 def _lost_uploads() -> list[str]:

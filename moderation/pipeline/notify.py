@@ -16,6 +16,7 @@ from datetime import timedelta
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
+from django.urls import reverse
 
 from moderation import queries
 from moderation.conf import get_conf
@@ -63,7 +64,8 @@ def disable_endpoint(
 ) -> bool:
     """Let nothing go to an endpoint any more; return False if that was so already."""
     with transaction.atomic():
-        endpoint = Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
+        rows = Endpoint.objects.select_for_update(of=("self",), no_key=True)
+        endpoint = rows.select_related("community").filter(pk=endpoint_id).first()
         if endpoint is None or not endpoint.active:
             return False
         Endpoint.objects.filter(pk=endpoint_id).update(
@@ -77,7 +79,28 @@ def disable_endpoint(
             facts={"endpoint": endpoint_id, "because": str(because)},
         )
     forget_listeners()
+    if user is None:
+        _tell_leads(endpoint, because)
     return True
+
+
+def _tell_leads(endpoint: Endpoint, because: DisabledBecause) -> None:
+    """Let those who can mend it know that nobody is told any more."""
+    leads = User.objects.with_perm(
+        "moderation.change_endpoint", backend="django.contrib.auth.backends.ModelBackend"
+    ).filter(moderates__community=endpoint.community_id, is_staff=True)
+    conf = get_conf()
+    email.tell_staff(
+        list(leads.exclude(email="").values_list("email", flat=True)),
+        "endpoint.disabled",
+        {
+            "name": endpoint.name,
+            "community": endpoint.community.name,
+            "because": because.label.lower(),
+            "page": conf.public_url
+            + reverse("admin:moderation_endpoint_change", args=[endpoint.pk]),
+        },
+    )
 
 
 # Couriers

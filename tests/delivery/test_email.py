@@ -23,13 +23,14 @@ from moderation.models import (
     Post,
     Review,
 )
+from moderation.pipeline import notify
 from moderation.pipeline.edit import delete_post, edit_post
 from moderation.pipeline.review import decide_review, reverse_enforcement
 from moderation.policy.document import DEFAULT_DOCUMENT
-from moderation.vocabulary import Action, DeliveryState, EndpointKind
+from moderation.vocabulary import Action, DeliveryState, DisabledBecause, EndpointKind
 from moderation.webhooks import SetUp
 from tests.delivery.helpers import deliver
-from tests.factories import UserFactory, make_moderator, site_author
+from tests.factories import CommunityFactory, UserFactory, make_moderator, site_author
 from tests.pipeline.helpers import CLIENT, HARMLESS, THREAT, drain_all, send
 
 pytestmark = pytest.mark.django_db
@@ -238,6 +239,41 @@ def test_nobody_is_flooded(garden: Community, bo: Author, notices: Endpoint) -> 
     # Somebody else is not meant by it.
     email.send(email.Notice("decision.approved", "msg_1", "cy@people.example", {}))
     assert len(mail.outbox) == email.MOST_A_DAY + 1
+
+
+# Those who set up endpoints
+
+
+@pytest.mark.parametrize("kind", ["gone", "failing", "person"])
+def test_leads_learn_that_an_endpoint_was_disabled_by_itself(garden: Community, kind: str) -> None:
+    endpoint = add_notices(garden)
+    lena = make_moderator(garden, ["change_endpoint"], username="lena", email="lena@staff.example")
+    make_moderator(garden, username="ada", email="ada@staff.example")
+    other = add_notices(CommunityFactory.create())
+    make_moderator(other.community, ["change_endpoint"], username="cy", email="cy@staff.example")
+    notify.disable_endpoint(
+        endpoint_id=endpoint.pk,
+        because=DisabledBecause(kind),
+        user=lena if kind == "person" else None,
+    )
+    assert [sent.to for sent in mail.outbox] == ([] if kind == "person" else [[lena.email]])
+    for sent in mail.outbox:
+        assert "Notices" in sent.subject
+        assert f"/admin/moderation/endpoint/{endpoint.pk}/change/" in sent.body
+
+
+def test_a_mail_server_that_is_away_does_not_keep_an_endpoint_enabled(
+    garden: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise ConnectionRefusedError
+
+    endpoint = add_notices(garden)
+    make_moderator(garden, ["change_endpoint"], username="lena", email="lena@staff.example")
+    monkeypatch.setattr(EmailBackend, "send_messages", fail)
+    assert notify.disable_endpoint(endpoint_id=endpoint.pk, because=DisabledBecause.GONE)
+    endpoint.refresh_from_db()
+    assert not endpoint.active
 
 
 # Mail itself

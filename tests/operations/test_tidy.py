@@ -11,11 +11,19 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from moderation.models import CallbackMessage, IdempotencyRecord, MediaItem, ProviderCall
+from moderation.models import (
+    CallbackMessage,
+    DeliveryAttempt,
+    Endpoint,
+    IdempotencyRecord,
+    MediaItem,
+    OutboxMessage,
+    ProviderCall,
+)
 from moderation.operations import tidy as tidying
 from moderation.operations.tidy import tidy
 from moderation.vocabulary import Outcome
-from tests.factories import AuthorFactory
+from tests.factories import AuthorFactory, CommunityFactory
 
 pytestmark = pytest.mark.django_db
 DAY = 24 * 3600
@@ -85,6 +93,23 @@ def test_many_old_calls_go_in_batches_up_to_a_bound(monkeypatch: pytest.MonkeyPa
     assert tidy().calls == 4
     assert tidy().calls == 1
     assert ProviderCall.objects.count() == 1
+
+
+def test_what_went_out_is_kept_for_a_month_and_what_is_due_for_good():
+    endpoint = Endpoint.objects.create(community=CommunityFactory.create(), name="Ours")
+    for number, (days, state) in enumerate(
+        [(45, "delivered"), (45, "due"), (31, "failed"), (29, "delivered")]
+    ):
+        row = OutboxMessage.objects.create(
+            endpoint=endpoint, message_id=f"msg_{number}", event_type="post.approved", state=state
+        )
+        OutboxMessage.objects.filter(pk=row.pk).update(created_at=Now() - timedelta(days=days))
+        DeliveryAttempt.objects.create(message=row, number=1, latency_ms=1)
+    assert tidy().deliveries == 2
+    left = OutboxMessage.objects.order_by("pk").values_list("message_id", flat=True)
+    assert list(left) == ["msg_1", "msg_3"]
+    assert DeliveryAttempt.objects.count() == 2
+    assert tidy().deliveries == 0
 
 
 def test_messages_are_kept_for_a_month_and_until_they_are_handled():

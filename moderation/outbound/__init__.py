@@ -5,6 +5,7 @@ What does not speak HTTP takes `open_stream`, or an address from `check_target`.
 addresses   which addresses may be touched
 targets     from a name to a socket: resolve, check, connect
 client      resolve once, check, connect to that very address, read within limits
+waits       how long a server asks us to stay away
 streams     bytes to and from what does not speak HTTP
 """
 

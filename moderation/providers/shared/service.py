@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
 from moderation.errors import (
@@ -18,7 +16,7 @@ from moderation.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from moderation.outbound import GuardedClient, Reply
+from moderation.outbound import GuardedClient, Reply, waits
 from moderation.providers.base import Account, Answer, AnyPart, Facts
 from moderation.vocabulary import Outcome, Part
 
@@ -139,15 +137,7 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     milliseconds = headers.get("retry-after-ms", "")
     if milliseconds.isdecimal():
         return int(milliseconds) / 1000
-    value = headers.get("retry-after", "").strip()
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    return waits.retry_after_seconds(headers)
 
 
 def score(value: object) -> float:

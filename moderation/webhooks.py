@@ -19,10 +19,10 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from moderation import queries
-from moderation.conf import get_conf
 from moderation.delivery import cdn, doorbell, email, webhook
 from moderation.delivery.event_types import EVENT_TYPES, PING, groups
-from moderation.delivery.listeners import Listener, forget_listeners
+from moderation.delivery.handover import is_allowed_host
+from moderation.delivery.listeners import forget_listeners, listener_of
 from moderation.delivery.staging import messages_of
 from moderation.errors import Conflict, InvalidFields, NotFound
 from moderation.models import AuditEvent, Community, Endpoint, OutboxMessage
@@ -199,7 +199,7 @@ def replay_range(
     endpoint = _find(endpoint_id)
     _must_be_active(endpoint)
     events = _events_between(endpoint.community_id, since, until)
-    wanted = [one for event in events for one in messages_of(event, _listener(endpoint))]
+    wanted = [one for event in events for one in messages_of(event, listener_of(endpoint))]
     if len(wanted) > MOST_REPLAYED:
         raise InvalidFields.of(
             "until", f"More than {MOST_REPLAYED:,} messages: choose a shorter time."
@@ -277,17 +277,6 @@ def _key_at(moment: datetime) -> int:
     return low
 
 
-def _listener(endpoint: Endpoint) -> Listener:
-    return Listener(
-        endpoint.pk,
-        EndpointKind(endpoint.kind),
-        tuple(endpoint.event_types),
-        endpoint.options,
-        endpoint.community.slug,
-        endpoint.community.open_to_site_users,
-    )
-
-
 # What may be wanted
 
 
@@ -362,7 +351,7 @@ def _wrong_address(url: str) -> str:
     is_plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= 500
     if not (parts.hostname and is_plain) or "@" in parts.netloc or parts.fragment:
         return "Give an address without a password or a fragment, of up to 500 characters."
-    if f"{parts.hostname}:{port}" in get_conf().delivery_allowed_hosts:
+    if is_allowed_host(parts.hostname, port):
         return ""
     if parts.scheme != "https" or port != 443:
         return "Give an address that begins with https://, at the usual port."

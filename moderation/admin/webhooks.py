@@ -247,6 +247,7 @@ class EndpointAdmin(ScopedAdmin):
             message=message,
             endpoint=message.endpoint,
             mark=_MARKS[DeliveryState(message.state)],
+            endpoint_state=state_label(message.endpoint),
             payload=_laid_out(message.payload),
             tries=[_shown(one) for one in message.tries.order_by("-pk")],
             may_change=_may(request, "change"),

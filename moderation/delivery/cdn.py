@@ -133,10 +133,13 @@ def hides(event: AuditEvent) -> bool:
 
 
 def cache_headers(item: MediaItem) -> dict[str, str]:
-    """Return what lets a community's caches keep a file that everybody may see; {} without one."""
+    """Return what lets a community's caches keep a file that everybody may see; {} without one.
+
+    One that cannot be told to forget may keep nothing.
+    """
     found: dict[str, str] = {}
     for listener in listeners_of(item.community_id):
-        if listener.kind is EndpointKind.CDN:
+        if listener.kind is EndpointKind.CDN and not listener.fails:
             seconds = int(listener.options.get("seconds") or DEFAULT_SECONDS)
             cache = CACHES[listener.options["service"]]
             found |= cache.headers(_key(item.post_id), seconds)

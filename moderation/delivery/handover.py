@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from moderation.conf import get_conf
 from moderation.errors import FetchRefused
 from moderation.outbound import GuardedClient, Reply
+from moderation.outbound.targets import host_and_port
 from moderation.outbound.waits import retry_after_seconds
 
 # Threads of one process never ask for more at once.
@@ -91,7 +92,13 @@ def may_be_told(url: str) -> bool:
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True
-    return f"{parts.hostname}:{parts.port or 80}" in get_conf().delivery_allowed_hosts
+    return is_allowed_host(parts.hostname or "", parts.port or 80)
+
+
+def is_allowed_host(host: str, port: int) -> bool:
+    """Whether an operator has made an exception for a host, whatever it speaks."""
+    allowed = {entry.lower() for entry in get_conf().delivery_allowed_hosts}
+    return host_and_port(host.lower(), port) in allowed
 
 
 def _answered(reply: Reply, request: Mapping[str, object], latency_ms: float) -> Handover:

@@ -14,7 +14,9 @@ _listeners: ShortMemory[tuple[Listener, ...]] = ShortMemory()
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An active endpoint as staging needs it. `is_read_here` says that this site shows posts."""
+    """An active endpoint as staging needs it. `is_read_here` says that this site shows posts,
+    `fails` that nothing reaches it at the moment.
+    """
 
     endpoint_id: int
     kind: EndpointKind
@@ -22,6 +24,19 @@ class Listener:
     options: Mapping[str, str]
     community: str
     is_read_here: bool
+    fails: bool
+
+
+def listener_of(endpoint: Endpoint) -> Listener:
+    return Listener(
+        endpoint.pk,
+        EndpointKind(endpoint.kind),
+        tuple(endpoint.event_types),
+        endpoint.options,
+        endpoint.community.slug,
+        endpoint.community.open_to_site_users,
+        endpoint.failing_since is not None,
+    )
 
 
 def listeners_of(community_id: int) -> tuple[Listener, ...]:
@@ -31,17 +46,8 @@ def listeners_of(community_id: int) -> tuple[Listener, ...]:
 
 def _read(community_id: int) -> tuple[Listener, ...]:
     rows = Endpoint.objects.filter(community_id=community_id, active=True)
-    return tuple(
-        Listener(
-            row.pk,
-            EndpointKind(row.kind),
-            tuple(row.event_types),
-            row.options,
-            row.community.slug,
-            row.community.open_to_site_users,
-        )
-        for row in rows.select_related("community").defer("secrets").order_by("pk")
-    )
+    rows = rows.select_related("community").defer("secrets").order_by("pk")
+    return tuple(listener_of(row) for row in rows)
 
 
 def forget_listeners() -> None:

@@ -320,6 +320,20 @@ def test_a_cache_that_fails_is_told_again_soon(
     assert message.state == DeliveryState.DELIVERED
 
 
+def test_a_cache_that_cannot_be_told_may_keep_nothing(
+    picture: MediaItem, add_cache: AddCache, receiver: Receiver
+) -> None:
+    add_cache("fastly")
+    receiver.answer(Answer(500), Answer(), path="/service/zone1/purge")
+    hide(picture.post)
+    deliver()
+    Post.objects.update(visibility=Visibility.PUBLIC)
+    assert "Surrogate-Control" not in fetch(picture)
+    make_due()
+    deliver()
+    assert "Surrogate-Control" in fetch(picture)
+
+
 def test_the_log_does_not_hold_the_token(
     picture: MediaItem, add_cache: AddCache, receiver: Receiver
 ) -> None:

@@ -8,15 +8,16 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from django.core.management import call_command
 from django.db.models.functions import Now
 from pytest_django.fixtures import Settings
 
 from moderation import queries
-from moderation.delivery import outbox
+from moderation.delivery import doorbell, outbox
 from moderation.delivery.handover import KEPT_BYTES, NO_ANSWER, NOT_HTTPS, TIMEOUT, Handover
 from moderation.models import AuditEvent, Community, DeliveryAttempt, Endpoint, OutboxMessage
 from moderation.pipeline import notify
-from moderation.vocabulary import DeliveryState, DisabledBecause
+from moderation.vocabulary import DeliveryState, DisabledBecause, Lane
 from tests.delivery.conftest import TIMEOUT_SECONDS
 from tests.delivery.helpers import add_webhook, deliver, make_due, secret_of, verify
 from tests.delivery.receiver import Answer, Receiver
@@ -352,6 +353,20 @@ def test_who_lost_the_lease_settles_nothing(staged: OutboxMessage, endpoint: End
     assert now(staged).state == DeliveryState.DELIVERED
     # Both were attempts.
     assert DeliveryAttempt.objects.count() == 2
+
+
+def test_a_round_of_the_sweeper_rings_for_what_is_due_and_cancels_the_rest(
+    staged: OutboxMessage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: set[str] = set()
+    monkeypatch.setattr(doorbell, "ring_now", rung.update)
+    call_command("sweep", "--once")
+    assert Lane.DELIVER in rung
+    rung.clear()
+    Endpoint.objects.update(active=False, disabled_because=DisabledBecause.PERSON)
+    call_command("sweep", "--once")
+    assert Lane.DELIVER not in rung
+    assert now(staged).state == DeliveryState.CANCELLED
 
 
 def test_the_longest_due_goes_first(

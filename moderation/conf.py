@@ -70,6 +70,8 @@ class Conf:
     providers: frozenset[str] = frozenset()
     # host:port pairs of services that may be asked although they are private: model servers.
     provider_allowed_hosts: frozenset[str] = frozenset()
+    # Whoever brings it may read /metrics; "" and the page is not there.
+    metrics_token: str = ""
     # Where services reach this site to call it back, "" where they cannot.
     public_url: str = ""
     # Where readers find a post, an address with {post} in it, "" where only clients show posts.

@@ -514,6 +514,7 @@ MODERATION = {
         "dialect_deadline_seconds": env.positive,
         "moderate_fallback": env.fallback,
         "coral_secrets": env.words,
+        "metrics_token": env.text,
         "fetch_allowed_hosts": env.words,
         "providers": env.words,
         "provider_allowed_hosts": env.words,

@@ -39,6 +39,7 @@ from moderation.queries.providers import (
     backlogs,
     communities_by_provider,
     provider_days,
+    provider_totals,
     recent_calls,
 )
 from moderation.queries.reviews import evidence_for, review_queue
@@ -77,6 +78,7 @@ __all__ = [
     "posts_for",
     "posts_of",
     "provider_days",
+    "provider_totals",
     "public_posts",
     "recent_calls",
     "review_queue",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Sum
 
 from moderation.models import (
     Community,
@@ -92,6 +92,30 @@ def _totals(row: ProviderDay) -> DayTotals:
         mean_ms=row.latency_ms / row.calls if row.calls else None,
         budget_spent_at=row.budget_spent_at,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class AllTime:
+    """What asking one service has come to since it was set up."""
+
+    calls: int
+    failures: int
+    parts: int
+    cached: int
+    cost_micros: int
+    latency_ms: float
+
+
+def provider_totals() -> dict[str, AllTime]:
+    """Return the totals of every service that was ever asked, by name."""
+    names = ("calls", "failures", "parts", "cached", "cost_micros", "latency_ms")
+    summed = (
+        ProviderDay.objects.order_by("provider")
+        .values("provider")
+        .annotate(**{f"all_{name}": Sum(name) for name in names})
+    )
+    rows = summed.values_list("provider", *(f"all_{name}" for name in names))
+    return {provider: AllTime(*figures) for provider, *figures in rows}
 
 
 def recent_calls(name: str) -> RecentCalls:

@@ -109,6 +109,9 @@ def in_processes(count: int, work: Callable[[float], object]) -> list[object]:
     barrier = fork.Barrier(count, set_off)
 
     def run() -> None:
+        # On a machine that is too busy to answer in time, each process would go on alone.
+        shared = connection.shared_redis()
+        shared._client.connection_pool.connection_kwargs["socket_timeout"] = 10.0
         barrier.wait()
         answers.put(work(began.value))
 

@@ -39,7 +39,7 @@ ASKED_AGAIN_WITHIN_SECONDS = 60.0
 CALL_SECONDS, SLOW_SECONDS = 1.5, 2.5
 
 PICTURES_A_POST = 2
-CALLBACKS_A_SECOND = {1_000: 30, 10_000: 40}
+CALLBACKS_A_SECOND = {1_000: 30, 10_000: 33}
 EDITED_SHARE = 0.1
 SECONDS_A_KILL = 10.0
 # The sandbox finds next to nothing in a picture, and exactly so much in these bytes: with a
@@ -410,7 +410,7 @@ def call_back(
         clients.stop()
     processes.wait_until(
         lambda: line.open == 0 and waiting_jobs(world.stack) <= len(line.found.lost_tokens),
-        seconds=STEP_SECONDS,
+        seconds=STEP_SECONDS + seconds / 5,
         what="all that was not lost is delivered",
     )
     seconds_to_poll = processes.wait_until(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,9 @@ def test_a_mistake_of_a_service_is_told_and_kept(client, sandbox, caplog):
 
 def test_a_body_of_unknown_length_is_refused(sandbox):
     with Client(sandbox) as client:
-        client.connection.request("POST", "/parrot/x", iter([b"a"]), encode_chunked=True)
+        # It answers and hangs up as soon as it has read the headers, body or not.
+        with suppress(BrokenPipeError):
+            client.connection.request("POST", "/parrot/x", iter([b"a"]), encode_chunked=True)
         assert client.connection.getresponse().read().startswith(b'{"error": "Send a Content')
 
 

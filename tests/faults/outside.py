@@ -46,6 +46,9 @@ class Outside:
     def __init__(self, port: int) -> None:
         self._port = port
 
+    def knocker(self) -> Knocker:
+        return Knocker([self._port], "/_control/callbacks?prefix=nobody")
+
     def answers(self) -> bool:
         try:
             self._ask("GET", "")
@@ -272,11 +275,12 @@ def running_line(port: int, chance: random.Random, weather: Weather) -> Iterator
 
 
 class Knocker:
-    """Asks web servers for nothing while a block runs. What they take for that is the machine's."""
+    """Asks servers for next to nothing while a block runs: what that takes, the machine takes."""
 
-    def __init__(self, ports: Sequence[int]) -> None:
+    def __init__(self, ports: Sequence[int], path: str) -> None:
         self.seconds: list[float] = []
         self._ports = ports
+        self._path = path
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._work, name="knocker", daemon=True)
 
@@ -293,14 +297,14 @@ class Knocker:
             for port in self._ports:
                 # One that was killed answers nothing.
                 with contextlib.suppress(OSError, http.client.HTTPException):
-                    self.seconds.append(_knock(port))
+                    self.seconds.append(_knock(port, self._path))
 
 
-def _knock(port: int) -> float:
+def _knock(port: int, path: str) -> float:
     began = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=KNOCK_SECONDS)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", path)
         connection.getresponse().read()
         return time.monotonic() - began
     finally:

@@ -84,15 +84,19 @@ def _add_to_days(taken: Iterable[Spent]) -> None:
     # In one order everywhere, so that two workers never wait for each other's rows crosswise.
     for (provider, day), items in sorted(by_day.items()):
         made = [item for item in items if item.is_call]
-        ProviderDay.objects.get_or_create(provider=provider, day=day)
-        ProviderDay.objects.filter(provider=provider, day=day).update(
-            calls=F("calls") + len(made),
-            failures=F("failures") + sum(item.outcome is Outcome.FAILED for item in made),
-            parts=F("parts") + sum(item.parts for item in made),
-            cached=F("cached") + sum(item.cached for item in items),
-            cost_micros=F("cost_micros") + sum(item.cost_micros for item in made),
-            latency_ms=F("latency_ms") + sum(item.latency_ms for item in made),
-        )
+        more = {
+            "calls": F("calls") + len(made),
+            "failures": F("failures") + sum(item.outcome is Outcome.FAILED for item in made),
+            "parts": F("parts") + sum(item.parts for item in made),
+            "cached": F("cached") + sum(item.cached for item in items),
+            "cost_micros": F("cost_micros") + sum(item.cost_micros for item in made),
+            "latency_ms": F("latency_ms") + sum(item.latency_ms for item in made),
+        }
+        row = ProviderDay.objects.filter(provider=provider, day=day)
+        # Only the first call of a day finds no row.
+        if not row.update(**more):
+            ProviderDay.objects.get_or_create(provider=provider, day=day)
+            row.update(**more)
 
 
 def affordable_parts(provider: str, budget_micros: int | None, price_micros: int) -> int | None:

@@ -25,9 +25,10 @@ class ListDecisions(KeyedView):
         """List a post's verdicts and decisions, the newest first, with their evidence."""
         post = find_post(spend_reading(request), post_id)
         concluded = [
-            *((verdict.judged_at, _of_verdict(verdict)) for verdict in history.verdicts_of(post)),
             *((made.decided_at, _of_decision(made)) for made in history.decisions_of(post)),
+            *((verdict.judged_at, _of_verdict(verdict)) for verdict in history.verdicts_of(post)),
         ]
+        # Within one millisecond a person's word is the newer one: it stands first, and stays there.
         concluded.sort(key=lambda found: found[0], reverse=True)
         return Response({"results": [body for _, body in concluded]})
 

@@ -51,6 +51,9 @@ class Conf:
     # A strike keeps its author watched for this long.
     watch_days: int = 30
 
+    # How long a moderator can undo a decision before anybody outside is told of it; 0: not at all.
+    undo_seconds: float = 10.0
+
     # The keyless content-service endpoints: off unless an operator opens them.
     open_content_service: bool = False
     # Which community those endpoints post to when no key says so.
@@ -80,10 +83,50 @@ class Conf:
     delivery_allowed_hosts: frozenset[str] = frozenset()
     # How long a receiver may take to answer. Standard Webhooks asks for 15 to 30 s.
     delivery_timeout_seconds: float = 15.0
+    # Where streams of events are kept, as librdkafka and redis-py take it; "" for nowhere.
+    kafka_servers: str = ""
+    stream_redis_url: str = ""
+    # Further settings of librdkafka as JSON: how to log in, which certificates.
+    kafka_options: str = ""
+    # Which communities what comes in by a stream may be for; all when there are none.
+    stream_communities: frozenset[str] = frozenset()
+    # Where statements of reasons are filed, and with which token; "" for nowhere.
+    dsa_url: str = ""
+    dsa_token: str = ""
+    # Where the platform is offered, as codes of countries; the European Union when it is empty.
+    dsa_territory: frozenset[str] = frozenset()
+    # Categories that need no statement there, such as deceptive mass advertising.
+    dsa_exempt_categories: frozenset[str] = frozenset()
     # A post that still waits for a service after this time goes on without it.
     provider_wait_seconds: float = 900.0
     # How long a worker itself waits for its turn with a service; longer waits are the row's.
     provider_turn_seconds: float = 1.0
+
+    # An entry of a bank that matches more than so many posts within so many seconds, and more than
+    # this share of all, was likely banked by mistake: it only asks for people then.
+    bank_flood_matches: int = 50
+    bank_flood_share: float = 0.1
+    bank_flood_seconds: int = 600
+
+    # The Ed25519 key that signs checkpoints of the record, in hex; "": one is made and kept in
+    # `audit_key_file`.
+    audit_key: str = ""
+    audit_key_file: str = ""
+    # Each checkpoint is added to this file too, as a line of JSON; "" for no file.
+    audit_checkpoint_file: str = ""
+    # Where authors object by a mail's link, an address with {token} in it, "" where they cannot.
+    appeal_page: str = ""
+    # Where they see what became of it, an address with {appeal} in it.
+    appeal_status_page: str = ""
+    # Where readers see what became of their reports, "" where they cannot.
+    reports_page: str = ""
+    # Where whoever gave notice sees that, an address with {report} in it.
+    notice_page: str = ""
+    # At least six months from the day on which the author was told (EU 2022/2065, Article 20): the
+    # longest six months have 184 days.
+    appeal_period_days: int = 184
+    # Within which an appeal should be answered.
+    appeal_answer_hours: float = 72.0
 
 
 @cache

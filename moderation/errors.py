@@ -8,10 +8,18 @@ ModerationError
 │   └── InvalidPolicy            a policy document breaks its schema
 ├── NotFound                   no such thing, or not for this viewer
 ├── NotAllowed                 the caller may not do this
+│   ├── NotImpartial             whoever decided first never answers the appeal
+│   └── AuthorBarred             a sanction keeps the author from it; says until when, how to object
+│       ├── AuthorSilenced         they may read and delete, not post
+│       └── AuthorSuspended        they may not take part at all
 ├── Conflict                   the post has moved on; reload and decide again
 │   ├── StaleRevision            an edit or a decision names an older revision
 │   ├── IdempotencyRunning       the first request with this key has not ended
-│   └── ReviewTaken              another moderator holds the item
+│   ├── ReviewTaken              another moderator holds the item
+│   ├── CannotAppeal             there is nothing, or nothing more, to object to
+│   │   └── TooLateToAppeal        the time for it is over; says since when
+│   ├── AppealClosed             the appeal was answered or withdrawn
+│   └── UndoTooLate              others have been told of the decision; reverse it instead
 ├── IdempotencyMismatch        the key was used with another payload
 ├── RateLimited                too many requests; says when to come back
 ├── FetchRefused               an outbound address or answer that we do not touch
@@ -30,6 +38,7 @@ ModerationError
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 
 class ModerationError(Exception):
@@ -93,6 +102,34 @@ class NotAllowed(ModerationError):
     code = "not_allowed"
 
 
+class AuthorBarred(NotAllowed):
+    """A sanction keeps the author from this."""
+
+    def __init__(self, message: str, *, until: datetime | None, statement: str = "") -> None:
+        """`until` None: the sanction has no end. `statement` is the number of its reasons."""
+        super().__init__(message)
+        self.until = until
+        self.statement = statement
+
+
+class AuthorSilenced(AuthorBarred):
+    """The author may read and delete, not post."""
+
+    code = "author_silenced"
+
+
+class AuthorSuspended(AuthorBarred):
+    """The author may not take part."""
+
+    code = "author_suspended"
+
+
+class NotImpartial(NotAllowed):
+    """You had a part in what this appeal is about: somebody else answers it."""
+
+    code = "not_impartial"
+
+
 class Conflict(ModerationError):
     """The post has moved on; reload and try again."""
 
@@ -115,6 +152,30 @@ class ReviewTaken(Conflict):
     """Another moderator holds or has decided this item."""
 
     code = "review_taken"
+
+
+class UndoTooLate(Conflict):
+    """Others have been told of this decision; reverse it instead."""
+
+    code = "undo_too_late"
+
+
+class CannotAppeal(Conflict):
+    """There is nothing to object to."""
+
+    code = "cannot_appeal"
+
+
+class TooLateToAppeal(CannotAppeal):
+    """The time to object is over."""
+
+    code = "too_late_to_appeal"
+
+
+class AppealClosed(Conflict):
+    """The appeal was answered or withdrawn."""
+
+    code = "appeal_closed"
 
 
 class IdempotencyMismatch(ModerationError):

@@ -29,3 +29,13 @@ def first_id_at(moment: datetime) -> uuid.UUID:
 def made_at(made: uuid.UUID) -> datetime:
     """Return when an id was made, by the clock of whoever made it."""
     return datetime.fromtimestamp((made.int >> 80) / 1000, UTC)
+
+
+# Crockford's: no letter that a digit can be taken for.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_number(prefix: str) -> str:
+    """Return a number for people to read out, as `R-8F3K-2M9Q-X7TD-4H6V`; nobody can guess it."""
+    signs = "".join(secrets.choice(_ALPHABET) for _ in range(16))
+    return "-".join([prefix, *(signs[start : start + 4] for start in range(0, 16, 4))])

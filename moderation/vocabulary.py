@@ -160,11 +160,25 @@ class FilterKind(TextChoices):
     PERSONAL_DATA = "personal_data", "Personal data of this kind"
 
 
+class BankKind(TextChoices):
+    """What a bank knows again."""
+
+    IMAGE = "image", "Pictures"
+    TEXT = "text", "Texts"
+
+
 class ExperimentMode(TextChoices):
     """What a candidate policy may do in an experiment."""
 
     SHADOW = "shadow", "Recorded, without effect"
     LIVE = "live", "Judges its share of authors"
+
+
+class BrakeKind(TextChoices):
+    """What may only ask a person while its brake is pulled."""
+
+    RULE = "rule", "Rule"
+    PROVIDER = "provider", "Provider"
 
 
 class EffectKind(TextChoices):
@@ -176,6 +190,40 @@ class EffectKind(TextChoices):
     QUEUE = "queue", "Put before a moderator"
     STRIKE = "strike", "Strike against the author"
     NOTICE = "notice", "Tell the author"
+    WARNING = "warning", "Warn the author"
+    POST_HOLD = "post_hold", "Hold the author's posts until they are judged"
+    SILENCE = "silence", "Let the author read, not post"
+    SUSPENSION = "suspension", "Suspend the author"
+    BANK = "bank", "Bank what was posted, to know it again"
+
+
+class Sanction(TextChoices):
+    """What an author's conduct brings them, mildest first. Each is the effect of that name."""
+
+    NONE = "none", "None"
+    WARNING = "warning", "Warning"
+    STRIKE = "strike", "Strike"
+    POST_HOLD = "post_hold", "Posts held until judged"
+    SILENCE = "silence", "Silence"
+    SUSPENSION = "suspension", "Suspension"
+
+
+class DeskAction(TextChoices):
+    """What a moderator does with an item, for a reason that they state."""
+
+    ALLOW = "allow", "Approve"
+    WARN = "warn", "Approve with a warning"
+    BLOCK = "block", "Reject"
+    ESCALATE = "escalate", "Put before a lead"
+
+
+class Veil(TextChoices):
+    """What keeps a picture, a video or a sound from being met all at once."""
+
+    BLUR = "blur", "Blurred"
+    GREY = "grey", "Without colours"
+    SMALL = "small", "Small"
+    MUTE = "mute", "Without sound"
 
 
 class ReviewLane(TextChoices):
@@ -190,6 +238,40 @@ class ReviewState(TextChoices):
     OPEN = "open", "Open"
     DECIDED = "decided", "Decided"
     SUPERSEDED = "superseded", "The post moved on"
+
+
+class ReportState(TextChoices):
+    """What became of one reader's report."""
+
+    OPEN = "open", "To be looked at"
+    ACTED_ON = "acted_on", "Acted on"
+    REFUSED = "refused", "No reason to act"
+    MUTED = "muted", "Answered by a decision before"
+
+
+class ReportSource(TextChoices):
+    """Who reported; the words are those of the law on illegal content."""
+
+    READER = "reader", "Reader of the community"
+    NOTICE = "notice", "Notice of illegal content"
+    TRUSTED_FLAGGER = "trusted_flagger", "Trusted flagger"
+    CLIENT = "client", "API client"
+
+
+class AppealState(TextChoices):
+    OPEN = "open", "Waiting for an answer"
+    UPHELD = "upheld", "The decision stands"
+    OVERTURNED = "overturned", "The decision was reversed"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+
+
+class RegisterState(TextChoices):
+    """How far a statement of reasons is on its way into the public register."""
+
+    DUE = "due", "To be filed"
+    FILED = "filed", "In the register"
+    SKIPPED = "skipped", "Nothing to file"
+    INVALID = "invalid", "Refused as it is"
 
 
 class Severity(IntegerChoices):
@@ -221,6 +303,14 @@ class Scope(TextChoices):
     ADMIN = "admin", "Manage communities, policies and keys"
 
 
+class Priority(TextChoices):
+    """How soon a key's posts are looked at while many wait."""
+
+    HIGH = "high", "Before others"
+    NORMAL = "normal", "In turn"
+    LOW = "low", "After others"
+
+
 class Dialect(TextChoices):
     """Another service's way of asking, which Gatehouse answers too."""
 
@@ -245,6 +335,7 @@ class EndpointKind(TextChoices):
     WEBHOOK = "webhook", "Webhook"
     EMAIL = "email", "E-mail to authors"
     CDN = "cdn", "Media cache"
+    STREAM = "stream", "Stream of events"
 
 
 class DeliveryState(TextChoices):

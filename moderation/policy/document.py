@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
 import jsonschema
 
 from moderation.errors import InvalidPolicy
-from moderation.policy.route import ROUTE_SCHEMA, Stage, parse_route
+from moderation.policy.route import ROUTE_SCHEMA, Stage, parse_route, unabridged
 from moderation.vocabulary import Action, Category, Part
 
 # The field's usual steps; owners of the first policies asked for exactly these.
 DEFAULT_THRESHOLDS: Mapping[Action, float] = MappingProxyType(
     {Action.WARN: 0.5, Action.REVIEW: 0.7, Action.BLOCK: 0.85}
 )
+
+# Long enough for a person to look, be it night.
+DEFAULT_BRAKE_HOURS = 24.0
 
 _THRESHOLD = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _THRESHOLDS = {
@@ -35,6 +38,13 @@ SCHEMA: dict[str, Any] = {
             "type": "object",
             "properties": {part.value: ROUTE_SCHEMA for part in Part},
             "required": ["text"],
+            "additionalProperties": False,
+        },
+        "appeal_route": {
+            "description": "Who judges a post again that is appealed; else its whole route.",
+            "type": "object",
+            "properties": {part.value: ROUTE_SCHEMA for part in Part},
+            "minProperties": 1,
             "additionalProperties": False,
         },
         "thresholds": {
@@ -89,6 +99,25 @@ SCHEMA: dict[str, Any] = {
                 "younger_than_days": {"type": "number", "minimum": 1},
             },
             "required": ["every_days", "younger_than_days"],
+            "additionalProperties": False,
+        },
+        "reports": {
+            "description": "A post is held until a person looks once proven readers' reports"
+            " weigh this much; without it reports hide nothing.",
+            "type": "object",
+            "properties": {"hold_at_weight": {"type": "number", "exclusiveMinimum": 0}},
+            "required": ["hold_at_weight"],
+            "additionalProperties": False,
+        },
+        "brake": {
+            "description": "Whether a rule or service that suddenly blocks more than usual only"
+            " asks a person, and for how long at most; null until a person releases it.",
+            "type": "object",
+            "properties": {
+                "watch": {"type": "boolean"},
+                "hours": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 8760},
+            },
+            "required": ["watch"],
             "additionalProperties": False,
         },
         "sampling": {
@@ -148,6 +177,29 @@ class Policy:
     budget_seconds: float | None = None
     budget_micros: int | None = None
     rescan: RescanRhythm | None = None
+    watches_rates: bool = True
+    brake_hours: float | None = DEFAULT_BRAKE_HOURS
+    hold_at_weight: float | None = None
+    appeal_route: Mapping[Part, tuple[Stage, ...]] = field(default_factory=dict)
+
+    def for_appeal(self) -> Policy:
+        """Return the rules under which an appealed post is judged again, however long it takes.
+
+        A part without a route of its own for appeals is put before everyone on its usual one.
+        """
+        route = {
+            part: self.appeal_route.get(part) or unabridged(stages)
+            for part, stages in self.route.items()
+        }
+        return replace(
+            self,
+            route=route,
+            overload_seconds=None,
+            sampling_share=0.0,
+            stop_at=None,
+            budget_seconds=None,
+            budget_micros=None,
+        )
 
     def providers(self) -> frozenset[str]:
         """Return everyone whom its routes name, those who stand in included."""
@@ -190,6 +242,13 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
         budget_seconds=document.get("budget", {}).get("seconds"),
         budget_micros=document.get("budget", {}).get("micros"),
         rescan=RescanRhythm(**document["rescan"]) if "rescan" in document else None,
+        watches_rates=document.get("brake", {}).get("watch", True),
+        brake_hours=document.get("brake", {}).get("hours", DEFAULT_BRAKE_HOURS),
+        hold_at_weight=document.get("reports", {}).get("hold_at_weight"),
+        appeal_route={
+            Part(part): parse_route(route)
+            for part, route in document.get("appeal_route", {}).items()
+        },
     )
 
 

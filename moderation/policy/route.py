@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from moderation.vocabulary import Category, Reason, Standing
@@ -143,6 +143,25 @@ def parse_route(document: Sequence[Any]) -> tuple[Stage, ...]:
     if all(isinstance(item, str) for item in document):
         return (Stage(tuple(Ask(name) for name in document)),)
     return tuple(_parse_stage(item) for item in document)
+
+
+# It knows what was taken down before, and an appeal is about just that.
+_REPEATS_DECISIONS = "reposts"
+
+
+def unabridged(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Return a route on which everyone is asked, whatever those before them said.
+
+    Not so who cannot judge the post at all, by its language or its attachments, and who only
+    repeats an earlier decision.
+    """
+    found = []
+    for stage in stages:
+        asks = tuple(ask for ask in stage.asks if ask.provider != _REPEATS_DECISIONS)
+        when = Condition(languages=stage.when.languages, media=stage.when.media)
+        if asks:
+            found.append(replace(stage, asks=asks, when=when, seconds=None))
+    return tuple(found)
 
 
 def _parse_stage(document: Mapping[str, Any]) -> Stage:

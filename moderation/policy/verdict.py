@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from moderation.policy.brake import NOT_BRAKED, Braked
 from moderation.policy.document import Policy
 from moderation.policy.route import is_in_share
 from moderation.vocabulary import SEVERITY_OF_ACTION, Action, Category, Outcome, Part
@@ -13,6 +14,10 @@ NOT_JUDGED = "not_judged"
 NOTHING_FIRED = "nothing_fired"
 # A policy found nothing in a revision whose predecessor a person had rejected.
 EDITED_AFTER_REJECTION = "edited_after_rejection"
+# Ends the name of a rule that would have blocked, while its brake makes it ask a person.
+BRAKED = "braked"
+# It is known again by what may have been banked by mistake.
+IN_DOUBT = "in_doubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Evidence:
     spans: Sequence[tuple[int, int, str]] = ()
     # Who judged the part in its place when it failed, "" for nobody.
     stood_in: str = ""
+    # What it would be by an entry of a bank that is in doubt; then only a person can tell.
+    in_doubt: Category | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,12 @@ class _Hit:
     score: float
     threshold: float
     evidence: Evidence
+    # Its block only asks a person while the brake is pulled.
+    braked: bool = False
+
+    @property
+    def rule(self) -> str:
+        return f"{self.category}.{BRAKED if self.braked else self.action}"
 
     @property
     def weight(self) -> tuple[int, float]:
@@ -73,7 +86,12 @@ class _Hit:
 
 
 def reach_verdict(
-    *, policy: Policy, parts: Sequence[PartRef], evidence: Sequence[Evidence], sample_key: str
+    *,
+    policy: Policy,
+    parts: Sequence[PartRef],
+    evidence: Sequence[Evidence],
+    sample_key: str,
+    braked: Braked = NOT_BRAKED,
 ) -> Verdict:
     """Return the verdict on one revision.
 
@@ -81,8 +99,9 @@ def reach_verdict(
     that one of them failed on, makes the verdict at least `review`: a missing score is never a
     low one, and what one provider finds clean another may know. `sample_key` (any
     stable text, as the submission's id) decides sampling, so that a replay samples the same.
+    What is `braked` keeps a post from readers until a person has looked, instead of blocking it.
     """
-    hits = [hit for item in evidence for hit in _hits(policy, item)]
+    hits = [_brake(hit, braked) for item in evidence for hit in _hits(policy, item)]
     worst = max(hits, key=lambda hit: hit.weight, default=None)
     not_judged = _not_judged(parts, evidence)
     if not_judged and (worst is None or worst.action is not Action.BLOCK):
@@ -93,6 +112,16 @@ def reach_verdict(
             not_judged=not_judged,
             holds=_holds_without_judgement(policy, worst),
         )
+    doubted = next((item for item in evidence if item.in_doubt is not None), None)
+    if doubted is not None and (worst is None or not _asks_for_a_person(worst)):
+        return Verdict(
+            action=Action.REVIEW,
+            rule=IN_DOUBT,
+            category=doubted.in_doubt,
+            provider=doubted.provider,
+            part=doubted.part.key,
+            holds=policy.review_visibility == "held",
+        )
     if worst is None:
         return Verdict(
             action=Action.ALLOW,
@@ -102,9 +131,10 @@ def reach_verdict(
     return _resting_on(
         worst,
         action=worst.action,
-        rule=f"{worst.category}.{worst.action}",
+        rule=worst.rule,
         not_judged=not_judged,
-        holds=worst.action is Action.REVIEW and policy.review_visibility == "held",
+        holds=worst.braked
+        or (worst.action is Action.REVIEW and policy.review_visibility == "held"),
     )
 
 
@@ -115,6 +145,10 @@ def asks_for(policy: Policy, evidence: Sequence[Evidence], action: Action) -> bo
         for item in evidence
         for hit in _hits(policy, item)
     )
+
+
+def _asks_for_a_person(hit: _Hit) -> bool:
+    return SEVERITY_OF_ACTION[hit.action] >= SEVERITY_OF_ACTION[Action.REVIEW]
 
 
 def _hits(policy: Policy, item: Evidence) -> list[_Hit]:
@@ -133,6 +167,12 @@ def _hits(policy: Policy, item: Evidence) -> list[_Hit]:
     return hits
 
 
+def _brake(hit: _Hit, braked: Braked) -> _Hit:
+    if hit.action is not Action.BLOCK or not braked.holds(hit.rule, hit.evidence.provider):
+        return hit
+    return replace(hit, action=Action.REVIEW, braked=True)
+
+
 def _not_judged(parts: Sequence[PartRef], evidence: Sequence[Evidence]) -> tuple[str, ...]:
     judged = {item.part.key for item in evidence if item.outcome is Outcome.JUDGED}
     failed = {
@@ -142,7 +182,7 @@ def _not_judged(parts: Sequence[PartRef], evidence: Sequence[Evidence]) -> tuple
 
 
 def _holds_without_judgement(policy: Policy, worst: _Hit | None) -> bool:
-    if policy.on_failure == "hold":
+    if policy.on_failure == "hold" or (worst is not None and worst.braked):
         return True
     return (
         worst is not None and worst.action is Action.REVIEW and policy.review_visibility == "held"

@@ -22,5 +22,5 @@ def refuse_blocked_words(text: str, matcher: WordMatcher[WordAction] | None) -> 
     """Raise `BlockedWords`, naming them, when the community refuses what the text uses."""
     hits = find_words(text, matcher, WordAction.BLOCK)
     if hits:
-        words = ", ".join(sorted({hit.term for hit in hits}))
-        raise BlockedWords(f"This community does not allow: {words}.", words=words)
+        words = sorted({hit.term for hit in hits})
+        raise BlockedWords(f"This community does not allow: {', '.join(words)}.", words=words)

@@ -1,4 +1,4 @@
-"""How a community's own rules change: policies, words, banked images and keys, all on the record.
+"""How a community's own rules change: policies, words and keys, all on the record.
 
 Whoever changes them (back office, command, seed) comes through here, so that nothing escapes the
 audit and every process learns of it.
@@ -7,6 +7,7 @@ audit and every process learns of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,10 +17,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Max
 
 from moderation import credentials
+from moderation.credentials import DEFAULT_TIER, Tier
 from moderation.errors import InvalidPolicy, InvalidSubmission, NotAllowed
 from moderation.models import (
     ApiKey,
-    BankedHash,
     Community,
     CommunityWord,
     PolicyRevision,
@@ -71,7 +72,8 @@ def check_policy(document: Mapping[str, Any]) -> None:
     """
     if not isinstance(document, dict):
         raise InvalidPolicy("A policy is a JSON object.")
-    wanted = parse_policy(document).providers()
+    policy = parse_policy(document)
+    wanted = policy.providers() | policy.for_appeal().providers()
     known = {*registry.providers(), *ProviderAccount.objects.values_list("name", flat=True)}
     for name in sorted(wanted - known):
         raise InvalidPolicy(
@@ -80,15 +82,20 @@ def check_policy(document: Mapping[str, Any]) -> None:
         )
 
 
-def activate_policy(*, revision: PolicyRevision, user: Changer) -> None:
-    """Let a revision judge from now on. Does nothing when it does already."""
+def activate_policy(*, revision: PolicyRevision, user: Changer, rolls_back: bool = False) -> None:
+    """Let a revision judge from now on. Does nothing when it does already.
+
+    Raises `InvalidPolicy` for one whose route names a service that is not set up any more.
+    """
+    check_policy(revision.document)
     with transaction.atomic():
         community = _lock(revision.community)
         if community.policy_id == revision.pk:
             return
         replaced = community.policy.number if community.policy else None
         Community.objects.filter(pk=community.pk).update(policy=revision)
-        _record("policy.activated", revision, user, replaced=replaced)
+        said = {"rolls_back": True} if rolls_back else {}
+        _record("policy.activated", revision, user, replaced=replaced, **said)
 
 
 def _record(kind: str, revision: PolicyRevision, user: Changer, **facts: object) -> None:
@@ -156,27 +163,6 @@ def _record_words(community: Community, kind: str, word: CommunityWord, user: Us
     )
 
 
-# Banked images
-
-
-def bank_hash(*, banked: BankedHash, user: User | None) -> BankedHash:
-    """Store a known-bad image's hash, or a change of it."""
-    with transaction.atomic():
-        banked.save()
-        record_change(
-            "bank.changed",
-            subject=("bank", str(banked.pk)),
-            community_id=banked.community_id,
-            user=user,
-            facts={
-                "hash": banked.perceptual_hash,
-                "category": banked.category,
-                "active": banked.active,
-            },
-        )
-    return banked
-
-
 # Keys
 
 
@@ -187,13 +173,14 @@ def issue_key(
     name: str,
     user: Changer,
     expires_at: datetime | None = None,
+    tier: Tier = DEFAULT_TIER,
 ) -> tuple[ApiKey, str]:
     """Issue a key and return it with its text. Raises `InvalidSubmission`, `NotAllowed`."""
     if isinstance(owner, Organisation) and isinstance(user, User) and not user.is_superuser:
         raise NotAllowed("A key for all communities of an organisation needs its administrator.")
     with transaction.atomic():
         key, text = credentials.issue_key(
-            owner=owner, scopes=scopes, name=name, expires_at=expires_at
+            owner=owner, scopes=scopes, name=name, expires_at=expires_at, tier=tier
         )
         _record_key("key.issued", key, user)
     return key, text
@@ -206,6 +193,13 @@ def rotate_key(*, key: ApiKey, user: Changer) -> tuple[ApiKey, str]:
         _record_key("key.rotated", key, user, successor=successor.key_id)
         _record_key("key.issued", successor, user)
     return successor, text
+
+
+def change_tier(*, key: ApiKey, tier: Tier, user: Changer) -> None:
+    """Let a key send more or less from now on, and be looked at sooner or later."""
+    with transaction.atomic():
+        credentials.change_tier(key, tier)
+        _record_key("key.changed", key, user, **asdict(tier))
 
 
 def revoke_key(*, key: ApiKey, user: Changer) -> None:

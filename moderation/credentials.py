@@ -12,15 +12,17 @@ import re
 import secrets
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from moderation.conf import get_conf
 from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import InvalidSubmission
 from moderation.models import ApiKey, Community, Organisation
-from moderation.vocabulary import Scope
+from moderation.vocabulary import Priority, Scope
 
 _FORM = re.compile(r"gate_([a-z0-9]{12})_([A-Za-z0-9]{32})([a-f0-9]{8})\Z")
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -30,12 +32,45 @@ _found: ShortMemory[ApiKey | None] = ShortMemory()
 _used: ShortMemory[None] = ShortMemory(seconds=60)
 
 
+# More than this no site of one machine takes; it bounds what is typed.
+MOST_PER_SECOND = 1_000_000.0
+LARGEST_BURST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """How much a key may send, and how soon that is looked at while many wait.
+
+    None is what the site's settings say.
+    """
+
+    rate_per_second: float | None = None
+    rate_burst: int | None = None
+    priority: Priority = Priority.NORMAL
+
+    @property
+    def per_second(self) -> float:
+        return self.rate_per_second or get_conf().key_rate_per_second
+
+    @property
+    def burst(self) -> int:
+        return self.rate_burst or get_conf().key_rate_burst
+
+
+DEFAULT_TIER = Tier()
+
+
+def tier_of(key: ApiKey) -> Tier:
+    return Tier(key.rate_per_second, key.rate_burst, Priority(key.priority))
+
+
 def issue_key(
     *,
     owner: Community | Organisation,
     scopes: Iterable[str],
     name: str = "",
     expires_at: datetime | None = None,
+    tier: Tier = DEFAULT_TIER,
 ) -> tuple[ApiKey, str]:
     """Store a new key and return it with its text, which is never to be had again.
 
@@ -56,6 +91,9 @@ def issue_key(
         community=owner if isinstance(owner, Community) else None,
         scopes=wanted,
         expires_at=expires_at,
+        rate_per_second=tier.rate_per_second,
+        rate_burst=tier.rate_burst,
+        priority=tier.priority,
     )
     return row, f"gate_{key_id}_{secret}{_checksum(key_id, secret)}"
 
@@ -63,11 +101,24 @@ def issue_key(
 def rotate_key(key: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
     """Issue a successor with the same rights; the old key works for `overlap` at the most."""
     owner = key.owner
-    successor = issue_key(owner=owner, scopes=key.scopes, name=key.name, expires_at=key.expires_at)
+    successor = issue_key(
+        owner=owner,
+        scopes=key.scopes,
+        name=key.name,
+        expires_at=key.expires_at,
+        tier=tier_of(key),
+    )
     ends = Now() + overlap
     sooner = Q(expires_at__isnull=True) | Q(expires_at__gt=ends)
     ApiKey.objects.filter(sooner, pk=key.pk).update(expires_at=ends)
     return successor
+
+
+def change_tier(key: ApiKey, tier: Tier) -> None:
+    """Give a key another tier; within a second it holds in every process."""
+    ApiKey.objects.filter(pk=key.pk).update(
+        rate_per_second=tier.rate_per_second, rate_burst=tier.rate_burst, priority=tier.priority
+    )
 
 
 def revoke_key(key: ApiKey) -> None:

@@ -1,7 +1,10 @@
 """What is kept, and the constraints that keep it true."""
 
 from moderation.models.access import ApiKey, IdempotencyRecord
-from moderation.models.audit import AuditEvent, AuditSeal
+from moderation.models.appeals import Appeal, AppealMessage
+from moderation.models.audit import AuditCheckpoint, AuditEvent, AuditSeal
+from moderation.models.banks import BankedHash, HashBank
+from moderation.models.brakes import BlockTally, Brake, TallyMark
 from moderation.models.communities import (
     Community,
     CommunityWord,
@@ -9,11 +12,13 @@ from moderation.models.communities import (
     Organisation,
     PolicyRevision,
 )
+from moderation.models.counters import CountingMark, RunningTotal
+from moderation.models.desk import CannedReason, DeskPreferences, ExposureDay, SkippedReview
 from moderation.models.enforcement import Effect, Enforcement, RejectedContent
 from moderation.models.experiments import Experiment, ExperimentOutcome
 from moderation.models.labels import SuggestedScore
 from moderation.models.outbox import DeliveryAttempt, OutboxMessage
-from moderation.models.posts import Author, MediaItem, Post, PostRevision
+from moderation.models.posts import INDEFINITELY, Author, MediaItem, Post, PostRevision
 from moderation.models.providers import (
     CallbackMessage,
     ProviderAccount,
@@ -22,38 +27,59 @@ from moderation.models.providers import (
     ProviderJob,
     Reevaluation,
 )
-from moderation.models.reviews import Decision, Review
+from moderation.models.quality import BlindCheck, DrawMark, GoldenItem
+from moderation.models.register import RegisterEntry
+from moderation.models.reports import Report, TrustedFlagger
+from moderation.models.reviews import Decision, DecisionBatch, Review
+from moderation.models.saved_views import SavedView
 from moderation.models.screening import (
-    BankedHash,
     FilterRule,
     ProviderResult,
     Submission,
     VerdictRecord,
 )
+from moderation.models.statements import Statement
+from moderation.models.studio import PolicyDraft, Replay, ReplayFlip
 from moderation.models.webhooks import Endpoint
 
 __all__ = [
+    "INDEFINITELY",
     "ApiKey",
+    "Appeal",
+    "AppealMessage",
+    "AuditCheckpoint",
     "AuditEvent",
     "AuditSeal",
     "Author",
     "BankedHash",
+    "BlindCheck",
+    "BlockTally",
+    "Brake",
     "CallbackMessage",
+    "CannedReason",
     "Community",
     "CommunityWord",
+    "CountingMark",
     "Decision",
+    "DecisionBatch",
     "DeliveryAttempt",
+    "DeskPreferences",
+    "DrawMark",
     "Effect",
     "Endpoint",
     "Enforcement",
     "Experiment",
     "ExperimentOutcome",
+    "ExposureDay",
     "FilterRule",
+    "GoldenItem",
+    "HashBank",
     "IdempotencyRecord",
     "MediaItem",
     "Membership",
     "Organisation",
     "OutboxMessage",
+    "PolicyDraft",
     "PolicyRevision",
     "Post",
     "PostRevision",
@@ -63,9 +89,19 @@ __all__ = [
     "ProviderJob",
     "ProviderResult",
     "Reevaluation",
+    "RegisterEntry",
     "RejectedContent",
+    "Replay",
+    "ReplayFlip",
+    "Report",
     "Review",
+    "RunningTotal",
+    "SavedView",
+    "SkippedReview",
+    "Statement",
     "Submission",
     "SuggestedScore",
+    "TallyMark",
+    "TrustedFlagger",
     "VerdictRecord",
 ]

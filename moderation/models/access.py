@@ -6,7 +6,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from moderation.models._constraints import one_of
 from moderation.models.communities import Community, Organisation
+from moderation.vocabulary import Priority
 
 
 class ApiKey(models.Model):
@@ -25,6 +27,11 @@ class ApiKey(models.Model):
         Community, on_delete=models.CASCADE, null=True, blank=True, related_name="keys"
     )
     scopes = models.JSONField(default=list)
+    # Its tier: how much it may send, and how soon that is looked at while many wait. Null is what
+    # the site's settings say.
+    rate_per_second = models.FloatField(null=True, blank=True)
+    rate_burst = models.PositiveIntegerField(null=True, blank=True)
+    priority = models.CharField(max_length=10, choices=Priority, default=Priority.NORMAL)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -38,7 +45,13 @@ class ApiKey(models.Model):
                 name="api_key_has_one_owner",
                 condition=Q(organisation__isnull=True, community__isnull=False)
                 | Q(organisation__isnull=False, community__isnull=True),
-            )
+            ),
+            one_of("priority", Priority, "api_key"),
+            models.CheckConstraint(
+                name="api_key_may_send_something",
+                condition=(Q(rate_per_second__isnull=True) | Q(rate_per_second__gt=0))
+                & (Q(rate_burst__isnull=True) | Q(rate_burst__gt=0)),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -75,3 +75,21 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"seal {self.position}"
+
+
+class AuditCheckpoint(models.Model):
+    """A signed word on where the chain of seals stood: whoever rewrites the chain cannot sign it.
+
+    The signature (Ed25519) covers all but `public_key`, which says under which key it verifies.
+    `events` counts those that the chain had sealed by then.
+    """
+
+    position = models.PositiveBigIntegerField(unique=True)
+    seal_digest = models.CharField(max_length=64)
+    events = models.PositiveBigIntegerField()
+    signed_at = models.DateTimeField()
+    public_key = models.CharField(max_length=64)
+    signature = models.CharField(max_length=128)
+
+    def __str__(self) -> str:
+        return f"checkpoint at seal {self.position}"

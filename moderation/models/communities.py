@@ -6,7 +6,9 @@ import secrets
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from moderation.errors import InvalidPolicy
@@ -67,10 +69,24 @@ class Community(models.Model):
     policy = models.ForeignKey(
         "PolicyRevision", on_delete=models.PROTECT, null=True, related_name="active_in"
     )
+    # Minutes within which an item of a lane should be decided, where it is not the usual time.
+    review_minutes = models.JSONField(default=dict, blank=True)
     # Whether users of this site read and post here; a client's community has people of its own.
     open_to_site_users = models.BooleanField(default=False)
     # Grows with every change of its words, so that each process knows when to read them again.
     words_version = models.PositiveIntegerField(default=0, editable=False)
+    # No number is known to be right for people; a lead changes it, 0 asks nobody.
+    break_after = models.PositiveSmallIntegerField(
+        "Suggest a break after",
+        default=40,
+        help_text="Items of graphic categories that a moderator opens in a day; 0 suggests none.",
+    )
+    second_look_share = models.FloatField(
+        "Share of decisions for a second look",
+        default=0.05,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="From 0 (none) to 1 (all): another moderator answers them blind.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -80,6 +96,10 @@ class Community(models.Model):
             one_of("image_mode", PublishingMode, "community"),
             one_of("gif_mode", PublishingMode, "community"),
             one_of("video_mode", PublishingMode, "community"),
+            models.CheckConstraint(
+                name="community_second_look_share_is_a_share",
+                condition=Q(second_look_share__gte=0, second_look_share__lte=1),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -140,6 +160,8 @@ class Membership(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="moderates"
     )
     community = models.ForeignKey(Community, on_delete=models.CASCADE, related_name="staff")
+    # Of the vocabulary's categories; empty: all of them.
+    categories = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -13,6 +15,9 @@ from moderation.models.posts import Author, Post
 from moderation.models.reviews import Decision
 from moderation.models.screening import VerdictRecord
 from moderation.vocabulary import Action, Category, EffectKind, Part
+
+# The reason of a reversal that nobody outside hears of, nor of what it reversed.
+UNDONE: Final = "Undone by the moderator who had decided."
 
 
 class Enforcement(models.Model):
@@ -49,7 +54,12 @@ class Enforcement(models.Model):
                 fields=["author"],
                 condition=Q(reversed_at__isnull=True),
                 name="enforcement_standing_by_author",
-            )
+            ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(action__in=[Action.WARN, Action.BLOCK]),
+                name="enforcement_restricts_by_time",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -61,6 +71,8 @@ class Effect(models.Model):
 
     enforcement = models.ForeignKey(Enforcement, on_delete=models.CASCADE, related_name="effects")
     kind = models.CharField(max_length=10, choices=EffectKind)
+    # None: holds until its enforcement is reversed.
+    expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

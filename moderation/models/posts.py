@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from moderation.identifiers import new_id
 from moderation.models._constraints import one_of
@@ -22,6 +23,9 @@ from moderation.vocabulary import (
     Status,
     Visibility,
 )
+
+# A sanction without an end.
+INDEFINITELY = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def new_personal_key() -> bytes:
@@ -41,12 +45,29 @@ class Author(models.Model):
     )
     external_id = models.CharField(max_length=200)
     name = models.CharField(max_length=200, blank=True, default="")
+    # What the name is looked up by.
+    name_key = models.GeneratedField(
+        expression=Lower("name"), output_field=models.CharField(max_length=200), db_persist=True
+    )
     standing = models.CharField(max_length=10, choices=Standing, default=Standing.NEW)
     # Seals this person's words in the audit; destroying it erases them, and the chain stays valid.
     personal_key = models.BinaryField(null=True, default=new_personal_key, editable=False)
+    # Until when what they write is held, refused, or they are kept out: what their unreversed
+    # sanctions come to. None: not at all; `INDEFINITELY`: until reversed.
+    held_until = models.DateTimeField(null=True, blank=True, editable=False)
+    silenced_until = models.DateTimeField(null=True, blank=True, editable=False)
+    suspended_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # How their reports of others' posts ended; says how much the next one weighs.
+    reports_upheld = models.PositiveIntegerField(default=0, editable=False)
+    reports_refused = models.PositiveIntegerField(default=0, editable=False)
+    # Whoever keeps reporting without reason is warned, then not listened to for a time.
+    reports_warned_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reports_muted_until = models.DateTimeField(null=True, blank=True, editable=False)
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        permissions = [("erase_person", "Can erase a person and all that they wrote")]
         constraints = [
             models.UniqueConstraint(
                 fields=["community", "external_id"], name="author_once_a_community"
@@ -57,6 +78,12 @@ class Author(models.Model):
                 name="author_once_a_user",
             ),
             one_of("standing", Standing, "author"),
+        ]
+        indexes = [
+            # The operators let PostgreSQL find a name by its beginning under any collation.
+            models.Index(
+                fields=["name_key"], opclasses=["varchar_pattern_ops"], name="author_by_name"
+            )
         ]
 
     def __str__(self) -> str:
@@ -75,6 +102,8 @@ class Post(models.Model):
     )
     # Where in the community it was posted, in the words of whoever sent it (a board's slug).
     channel = models.CharField(max_length=100, blank=True, default="")
+    # What its client knows it by, "" when it did not say.
+    reference = models.CharField(max_length=200, blank=True, default="")
     title = models.CharField(max_length=300, blank=True, default="")
     body = models.TextField(blank=True, default="")
     content_hash = models.CharField(max_length=64)
@@ -105,7 +134,13 @@ class Post(models.Model):
         ]
         indexes = [
             models.Index(fields=["author", "-id"], name="post_author_newest"),
+            models.Index(fields=["community", "-id"], name="post_community_newest"),
             models.Index(fields=["author", "status"], name="post_author_status"),
+            models.Index(
+                fields=["community", "reference"],
+                condition=~Q(reference=""),
+                name="post_by_reference",
+            ),
             models.Index(
                 fields=["community", "channel", "-id"],
                 condition=Q(kind=PostKind.TOPIC),
@@ -201,9 +236,16 @@ class MediaItem(models.Model):
         )
 
 
+_MEDIA_KEYS = "media:"
+
+
 def media_key(media_id: uuid.UUID) -> str:
     """How evidence names an attachment among the parts of a post."""
-    return f"media:{media_id}"
+    return f"{_MEDIA_KEYS}{media_id}"
+
+
+def is_media_key(key: str) -> bool:
+    return key.startswith(_MEDIA_KEYS)
 
 
 # How evidence names a post's text, and its author's display name, which readers see above it.

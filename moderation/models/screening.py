@@ -51,9 +51,10 @@ class Submission(models.Model):
             one_of("reason", Reason, "submission"),
             one_of("state", SubmissionState, "submission"),
             one_of("lane", Lane, "submission"),
+            # An appeal asks about the revision that it is about, whatever became of the post.
             models.UniqueConstraint(
                 fields=["post"],
-                condition=Q(state=SubmissionState.DUE),
+                condition=Q(state=SubmissionState.DUE) & ~Q(reason=Reason.APPEAL),
                 name="submission_one_due_a_post",
             ),
             models.UniqueConstraint(
@@ -144,6 +145,10 @@ class VerdictRecord(models.Model):
     not_judged = models.JSONField(default=list)
     # The author's standing when it was judged: a replay needs what the judge saw.
     standing = models.CharField(max_length=10)
+    # So are its parts, as pairs of key and kind (None: nobody kept them), and the language that
+    # its community expected.
+    parts = models.JSONField(null=True)
+    language = models.CharField(max_length=8, blank=True, default="", db_default="")
     judged_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -189,38 +194,3 @@ class FilterRule(models.Model):
 
     def __str__(self) -> str:
         return self.label or self.pattern[:60]
-
-
-class BankedHash(models.Model):
-    """A known-bad image by its PDQ hash (256 bits as 64 hex digits)."""
-
-    perceptual_hash = models.CharField(max_length=64)
-    category = models.CharField(max_length=20, choices=Category, default=Category.OTHER)
-    label = models.CharField(max_length=200, blank=True, default="")
-    # Null: banked for every community.
-    community = models.ForeignKey(
-        Community, on_delete=models.CASCADE, null=True, blank=True, related_name="banked_hashes"
-    )
-    # 31 of 256 bits is the distance at which PDQ's authors call two images the same.
-    max_distance = models.PositiveSmallIntegerField(default=31)
-    active = models.BooleanField(default=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        verbose_name_plural = "banked hashes"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["perceptual_hash", "community"], name="banked_hash_once_a_community"
-            ),
-            models.UniqueConstraint(
-                fields=["perceptual_hash"],
-                condition=Q(community__isnull=True),
-                name="banked_hash_once_for_all",
-            ),
-            models.CheckConstraint(
-                name="banked_hash_distance_fits", condition=Q(max_distance__lte=128)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.label or self.perceptual_hash[:12]

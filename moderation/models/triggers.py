@@ -11,7 +11,13 @@ from contextlib import contextmanager
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-APPEND_ONLY_TABLES = ("moderation_auditevent", "moderation_auditseal")
+APPEND_ONLY_TABLES = (
+    "moderation_auditevent",
+    "moderation_auditseal",
+    "moderation_auditcheckpoint",
+)
+# What was said is never said otherwise afterwards; it may go with the community it was said in.
+UNCHANGING_TABLES = ("moderation_statement",)
 
 _POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION moderation_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -66,6 +72,15 @@ def _creation(vendor: str) -> Iterator[str]:
                     f"CREATE TRIGGER {table}_{event.lower()} BEFORE {event} ON {table} "
                     f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
                 )
+    for table in UNCHANGING_TABLES:
+        yield from _removal(vendor, table)
+        yield (
+            f"CREATE TRIGGER {table}_rows BEFORE UPDATE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION moderation_refuse_change()"
+            if vendor == "postgresql"
+            else f"CREATE TRIGGER {table}_update BEFORE UPDATE ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
 
 
 def _removal(vendor: str, table: str) -> Iterator[str]:

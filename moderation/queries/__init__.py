@@ -1,8 +1,12 @@
 """Who may see what, and what waits. Reads only; every surface asks here."""
 
+from moderation.policy.reporting import Answer
 from moderation.queries.clock import database_now
+from moderation.queries.clusters import Alike, Cluster, cluster_of, same_text_counts
 from moderation.queries.communities import (
     RulesInForce,
+    braked_communities,
+    braked_in,
     community_matcher,
     forget_everything,
     get_community,
@@ -12,15 +16,21 @@ from moderation.queries.communities import (
     policy_of,
     rules_in_force,
 )
+from moderation.queries.conduct import conduct_of
 from moderation.queries.experiments import AgainstPeople, Findings, findings_of
+from moderation.queries.labelled import labelled_scores
 from moderation.queries.people import (
     AnyUser,
+    ReviewScope,
     communities_moderated_by,
+    may_review,
     moderates,
+    review_scope,
 )
 from moderation.queries.posts import (
     current_media,
     enforced_on,
+    explanation_of,
     explanations_of,
     get_media_for,
     get_post_for,
@@ -30,7 +40,9 @@ from moderation.queries.posts import (
     own_posts,
     posts_for,
     posts_of,
+    posts_once_of,
     public_posts,
+    text_at,
 )
 from moderation.queries.providers import (
     Backlog,
@@ -42,33 +54,60 @@ from moderation.queries.providers import (
     provider_totals,
     recent_calls,
 )
+from moderation.queries.reports import (
+    ReportsBeside,
+    answer_of,
+    get_report,
+    reports_beside,
+    reports_in,
+    reports_of,
+)
 from moderation.queries.reviews import evidence_for, review_queue
+from moderation.queries.totals import running_totals, sweeper_silent_seconds
+from moderation.queries.waiting import Standstill, Waiting, forget_what_waits, what_waits
 
 __all__ = [
     "AgainstPeople",
+    "Alike",
+    "Answer",
     "AnyUser",
     "Backlog",
+    "Cluster",
     "DayTotals",
     "Findings",
     "RecentCalls",
+    "ReportsBeside",
+    "ReviewScope",
     "RulesInForce",
+    "Standstill",
+    "Waiting",
+    "answer_of",
     "backlogs",
+    "braked_communities",
+    "braked_in",
+    "cluster_of",
     "communities_by_provider",
     "communities_moderated_by",
     "community_matcher",
+    "conduct_of",
     "current_media",
     "database_now",
     "enforced_on",
     "evidence_for",
+    "explanation_of",
     "explanations_of",
     "findings_of",
     "forget_everything",
+    "forget_what_waits",
     "get_community",
     "get_media_for",
     "get_post_for",
+    "get_report",
     "is_for_everyone",
     "is_holding_for_overload",
+    "labelled_scores",
     "may_read_as",
+    "may_review",
     "media_of",
     "moderates",
     "oldest_due_seconds",
@@ -77,10 +116,20 @@ __all__ = [
     "policy_of",
     "posts_for",
     "posts_of",
+    "posts_once_of",
     "provider_days",
     "provider_totals",
     "public_posts",
     "recent_calls",
+    "reports_beside",
+    "reports_in",
+    "reports_of",
     "review_queue",
+    "review_scope",
     "rules_in_force",
+    "running_totals",
+    "same_text_counts",
+    "sweeper_silent_seconds",
+    "text_at",
+    "what_waits",
 ]

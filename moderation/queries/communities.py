@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
-from django.db.models import Min
+from django.db.models import Min, Q
+from django.db.models.functions import Now
 
 from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import NotFound
 from moderation.models import (
+    Brake,
     Community,
     CommunityWord,
     Experiment,
@@ -18,16 +21,18 @@ from moderation.models import (
     Submission,
 )
 from moderation.models.screening import PARKED
+from moderation.policy.brake import NOT_BRAKED, Braked
 from moderation.policy.document import DEFAULT_DOCUMENT, Policy, parse_policy
 from moderation.policy.route import is_in_share
 from moderation.queries.clock import database_now
 from moderation.text.matcher import WordMatcher
-from moderation.vocabulary import ExperimentMode, Lane, SubmissionState, WordAction
+from moderation.vocabulary import BrakeKind, ExperimentMode, Lane, SubmissionState, WordAction
 
 _load: ShortMemory[float] = ShortMemory()
 _words: ShortMemory[WordMatcher[WordAction] | None] = ShortMemory(seconds=3600)
 _communities: ShortMemory[Community] = ShortMemory()
 _trials: ShortMemory[dict[int, RunningTrial]] = ShortMemory()
+_brakes: ShortMemory[dict[int, Braked]] = ShortMemory()
 
 
 @lru_cache(maxsize=1024)
@@ -48,11 +53,15 @@ def policy_number_of(policy_id: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class RulesInForce:
-    """What screening must know of a community; `language` is "" when it expects none."""
+    """What screening must know of a community; `language` is "" when it expects none.
+
+    `review_minutes` are its own times for people to decide, by lane.
+    """
 
     policy_id: int | None
     language: str
     trial: RunningTrial | None = None
+    review_minutes: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +83,10 @@ def rules_in_force(community_ids: Collection[int]) -> dict[int, RulesInForce]:
     trials = _trials.get("running", _read_trials)
     rows = Community.objects.filter(pk__in=community_ids)
     return {
-        pk: RulesInForce(policy_id, language, trials.get(pk))
-        for pk, policy_id, language in rows.values_list("pk", "policy_id", "language")
+        pk: RulesInForce(policy_id, language, trials.get(pk), minutes)
+        for pk, policy_id, language, minutes in rows.values_list(
+            "pk", "policy_id", "language", "review_minutes"
+        )
     }
 
 
@@ -85,6 +96,28 @@ def _read_trials() -> dict[int, RunningTrial]:
             row.pk, row.candidate_id, row.mode == ExperimentMode.LIVE, row.share
         )
         for row in Experiment.objects.filter(ended_at__isnull=True)
+    }
+
+
+def braked_in(community_id: int) -> Braked:
+    """Return what only asks a person in a community now. May be up to a second old."""
+    return _brakes.get("pulled", _read_brakes).get(community_id, NOT_BRAKED)
+
+
+def braked_communities() -> frozenset[int]:
+    """Return where anything is braked now. May be up to a second old."""
+    return frozenset(_brakes.get("pulled", _read_brakes))
+
+
+def _read_brakes() -> dict[int, Braked]:
+    pulled = Brake.objects.filter(released_at__isnull=True)
+    rows = pulled.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
+    names: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for community_id, kind, name in rows.values_list("community_id", "kind", "name"):
+        names[community_id][kind].add(name)
+    return {
+        community_id: Braked(frozenset(found[BrakeKind.RULE]), frozenset(found[BrakeKind.PROVIDER]))
+        for community_id, found in names.items()
     }
 
 
@@ -143,7 +176,7 @@ def is_holding_for_overload(community: Community) -> bool:
 
 def forget_everything() -> None:
     """Drop what this process remembers; for tests and for commands that change rows wholesale."""
-    for memory in (_load, _words, _communities, _trials):
+    for memory in (_load, _words, _communities, _trials, _brakes):
         memory.clear()
     policy_of.cache_clear()
     policy_number_of.cache_clear()

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
 from moderation.errors import NotFound
-from moderation.models import Community, Enforcement, MediaItem, Organisation, Post
+from moderation.models import Community, Enforcement, MediaItem, Organisation, Post, PostRevision
 from moderation.policy.explanation import Explanation, explain_decision, explain_verdict
 from moderation.policy.fold import Enforced
 from moderation.queries.people import AnyUser, moderates
@@ -61,12 +61,13 @@ def posts_of(owner: Community | Organisation) -> QuerySet[Post]:
 
     All but the deleted ones, which nobody reads.
     """
+    return posts_once_of(owner).exclude(visibility=Visibility.DELETED)
+
+
+def posts_once_of(owner: Community | Organisation) -> QuerySet[Post]:
+    """Return every post of a community or an organisation, deleted ones too."""
     mine = Q(community=owner) if isinstance(owner, Community) else Q(community__organisation=owner)
-    return (
-        Post.objects.filter(mine)
-        .exclude(visibility=Visibility.DELETED)
-        .select_related("community", "author", "parent")
-    )
+    return Post.objects.filter(mine).select_related("community", "author", "parent")
 
 
 def explanations_of(posts: Collection[Post]) -> dict[UUID, Explanation]:
@@ -85,13 +86,14 @@ def explanations_of(posts: Collection[Post]) -> dict[UUID, Explanation]:
     # The last word on a post counts, as in the fold of its state.
     latest = {row.post_id: row for row in standing if row.revision == wanted[row.post_id]}
     return {
-        post_id: _explanation_of(row)
+        post_id: explanation_of(row)
         for post_id, row in latest.items()
         if row.action != Action.ALLOW
     }
 
 
-def _explanation_of(enforcement: Enforcement) -> Explanation:
+def explanation_of(enforcement: Enforcement) -> Explanation:
+    """Return why an enforcement was made, in words for the author of its post."""
     decision, verdict = enforcement.decision, enforcement.verdict
     if decision is not None:
         return explain_decision(Action(decision.action), decision.category, decision.reason)
@@ -146,6 +148,14 @@ def _may_read_media(user: AnyUser, item: MediaItem) -> bool:
     if item.post is None or item.post.visibility == Visibility.DELETED:
         return False
     return user.is_authenticated and item.author.user_id == user.pk
+
+
+def text_at(post: Post, revision: int) -> tuple[str, str]:
+    """Return title and body of a revision; those of the present one where it was not kept."""
+    kept: Post | PostRevision = post
+    if revision != post.revision:
+        kept = PostRevision.objects.filter(post=post, revision=revision).first() or post
+    return kept.title, kept.body
 
 
 def enforced_on(post_id: UUID, revision: int, *, without: int = 0) -> list[Enforced]:

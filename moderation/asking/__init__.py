@@ -6,6 +6,7 @@ ask         put questions before everyone on the route, round by round
 calls       one service: known answers, turns, breaker, retries, halves
 sound       what of an answer may be believed and kept
 later       services that answer later: polls and callbacks
+forgetting  what is dropped of what was answered
 at_work     what they are at work on counts for others that ask the same
 spending    what calls cost, and whether a service's day is paid for
 

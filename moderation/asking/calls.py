@@ -35,7 +35,7 @@ from moderation.errors import (
 )
 from moderation.providers.base import Answer, AnyPart, TextPart
 from moderation.providers.registry import Service, Terms
-from moderation.vocabulary import Outcome
+from moderation.vocabulary import Outcome, Reason
 
 logger = logging.getLogger(__name__)
 
@@ -198,8 +198,14 @@ def _same_content(service: Service, questions: Sequence[Question]) -> list[_Grou
     who = f"{provider.name}:{provider.model_version}:{service.changed}"
     for question in questions:
         part = question.part
-        by_key[f"{who}:{part.kind}:{part.fingerprint}"].append(question)
+        by_key[f"{who}:{part.kind}:{part.fingerprint}{_afresh(question)}"].append(question)
     return [_Group(service, key, asked) for key, asked in by_key.items()]
+
+
+def _afresh(question: Question) -> str:
+    """Tell the question of a second opinion apart from all that was asked about such content."""
+    around = question.around
+    return f":appeal:{around.share_key}" if around.reason is Reason.APPEAL else ""
 
 
 def _take_known(service: Service, groups: list[_Group]) -> tuple[list[Answered], list[_Group]]:

@@ -22,7 +22,7 @@ from moderation.delivery.hints import author_group, post_group, queue_group, top
 from moderation.live import watching
 from moderation.live.sockets import drop_socket, keep_socket
 from moderation.live.watching import Watched
-from moderation.queries import AnyUser
+from moderation.queries import AnyUser, ReviewScope
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +97,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def snapshot(self) -> dict[str, Any]:
         raise NotImplementedError
 
+    async def tend(self) -> None:
+        """Do what is to be done now and then while somebody watches."""
+
     async def forward(self, event: Hint) -> None:
         await self.send_json({key: value for key, value in event.items() if key != "type"})
 
@@ -120,6 +123,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
                     return
                 await self._count()
                 await self._join(await self.groups_now())
+                await self.tend()
             except DatabaseError:
                 # Its right cannot be checked now, so it is not assumed: the page comes back.
                 logger.warning("live_check_failed", extra={"consumer": type(self).__name__})
@@ -171,11 +175,14 @@ class QueueConsumer(WatchConsumer):
     """The review queue of the communities that a user moderates."""
 
     community_ids: frozenset[int] = frozenset()
+    own_items = ReviewScope(is_everything=False)
 
     async def refusal(self) -> int | None:
         if not isinstance(self.user, User):
             return NOT_SIGNED_IN
-        ids = await database_sync_to_async(watching.moderated_community_ids)(self.user)
+        ids, self.own_items = await database_sync_to_async(watching.moderated_communities)(
+            self.user
+        )
         self.community_ids = frozenset(ids)
         return None if ids else NOT_ALLOWED
 
@@ -187,10 +194,17 @@ class QueueConsumer(WatchConsumer):
         return {"open": await database_sync_to_async(watching.count_open_reviews)(self.user)}
 
     async def forward(self, event: Hint) -> None:
-        """Drop what was sent for a community that this user no longer moderates."""
+        """Drop what was sent for a community, or a category, that this user does not moderate."""
         post = await _post_at(event)
-        if post is not None and post.community_id in self.community_ids:
-            await super().forward(event)
+        if post is None or post.community_id not in self.community_ids:
+            return
+        if not self.own_items.allows(post.community_id, None):
+            category = await database_sync_to_async(watching.category_at_hint)(
+                UUID(event["post"]), event["sequence"]
+            )
+            if not self.own_items.allows(post.community_id, category):
+                return
+        await super().forward(event)
 
 
 class TopicConsumer(WatchConsumer):

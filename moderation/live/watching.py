@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from moderation import queries
 from moderation.coordination.short_memory import ShortMemory
-from moderation.models import Author, Post
+from moderation.models import Author, Post, Review
 from moderation.queries import AnyUser
 from moderation.vocabulary import Visibility
 
@@ -91,11 +91,15 @@ def own_author_ids(user: User) -> set[int]:
     return set(Author.objects.filter(user=user).values_list("pk", flat=True))
 
 
-def moderated_community_ids(user: User) -> set[int]:
-    """Return the communities whose queue a user may watch; none without the right to see it."""
+def moderated_communities(user: User) -> tuple[set[int], queries.ReviewScope]:
+    """Return the communities whose queue a user may watch, none without the right to see it; and
+    which items of them are theirs.
+    """
     ids = set(queries.communities_moderated_by(user).values_list("pk", flat=True))
     # The right is the same for all of them: asking once is enough.
-    return ids if ids and queries.moderates(user, next(iter(ids))) else set()
+    if not ids or not queries.moderates(user, next(iter(ids))):
+        return set(), queries.ReviewScope(is_everything=False)
+    return ids, queries.review_scope(user)
 
 
 def count_open_reviews(user: User) -> int:
@@ -117,6 +121,19 @@ def post_at_hint(post_id: UUID, sequence: int) -> Watched | None:
     The hint was sent after the commit of that step, so a read made for it is never older.
     """
     return _at_hint.get((post_id, sequence), lambda: find_post(post_id))
+
+
+_categories: ShortMemory[str | None] = ShortMemory()
+
+
+def category_at_hint(post_id: UUID, sequence: int) -> str | None:
+    """Return the category of a post's newest item in the queue, read once as `post_at_hint` is."""
+
+    def read() -> str | None:
+        found = Review.objects.filter(post_id=post_id).order_by("-pk")
+        return found.values_list("category", flat=True).first()
+
+    return _categories.get((post_id, sequence), read)
 
 
 def _watched(posts: QuerySet[Post]) -> Iterator[Watched]:

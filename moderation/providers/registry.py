@@ -18,16 +18,16 @@ from moderation.coordination.callbacks import give_out
 from moderation.coordination.short_memory import ShortMemory
 from moderation.errors import ProviderRejected
 from moderation.models import (
-    BankedHash,
     Enforcement,
     FilterRule,
     ProviderAccount,
     RejectedContent,
 )
+from moderation.providers.bank_rows import labels_of, read_banks
 from moderation.providers.base import Account, Adapter, Facts, Provider
 from moderation.providers.catalogue import get_adapter
 from moderation.providers.own.filters import CommunityFilterProvider, Rule
-from moderation.providers.own.hash_bank import Banked, HashBankProvider
+from moderation.providers.own.hash_bank import HashBankProvider
 from moderation.providers.own.local_image import LocalImageProvider
 from moderation.providers.own.local_text import LocalTextProvider
 from moderation.providers.own.local_video import LocalVideoProvider
@@ -64,19 +64,6 @@ class Service:
 
 
 # --- our own judges ------------------------------------------------------------------------------
-
-
-def _read_bank() -> list[Banked]:
-    return [
-        Banked(
-            perceptual_hash=row.perceptual_hash,
-            category=Category(row.category),
-            label=row.label,
-            max_distance=row.max_distance,
-            scope=str(row.community_id or ""),
-        )
-        for row in BankedHash.objects.filter(active=True)
-    ]
 
 
 def filter_rule(row: FilterRule) -> Rule:
@@ -116,12 +103,13 @@ def _read_rejected(fingerprints: frozenset[str]) -> list[Known]:
 def _own_judges() -> dict[str, Provider]:
     """Each loads its model when first asked."""
     images = LocalImageProvider()
+    bank = HashBankProvider(read_banks, labels_of)
     known: tuple[Provider, ...] = (
         LocalTextProvider(),
         images,
         LocalVideoProvider(images),
-        HashBankProvider(_read_bank),
-        RepostsProvider(_read_rejected),
+        bank,
+        RepostsProvider(_read_rejected, bank.judge_texts),
         CommunityFilterProvider(_read_filters),
         TesseractProvider(),
     )

@@ -1,139 +1,117 @@
-"""Pictures that are known already, by perceptual hash: the cheapest judge, asked first.
+"""Pictures and texts that are known already: the cheapest judge, asked first.
 
-A match is as good as certain. No match says nothing about a picture: that is "not judged",
-never a score of 0.
+A match is as good as certain, unless the entry is in doubt: then it asks for a person. No match
+says nothing: that is "not judged", never a score of 0.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from moderation.coordination.short_memory import Reloaded
-from moderation.media.pdq import (
-    DEFAULT_MAX_DISTANCE,
-    MIN_QUALITY,
-    Bank,
-    bank_of,
-    distances,
-    pdq_hash,
-)
-from moderation.providers.base import Answer, AnyPart, ImagePart, VideoPart
+from moderation.media.pdq import MIN_QUALITY, pdq_hash
+from moderation.providers.base import Answer, AnyPart, ImagePart, TextPart, VideoPart
+from moderation.providers.shared.bank import Match, Stock
 from moderation.vocabulary import Category, Outcome, Part
 
 # How long a change to the bank may take to be noticed by every process.
 RELOAD_SECONDS = 5.0
-# More matches of one picture tell a moderator nothing new.
+# More matches of one part tell a moderator nothing new.
 _MAX_MATCHES = 20
 
+Loader = Callable[[Stock | None], Stock]
+"""The stock that is remembered in; what is known now out, the same object if nothing changed."""
 
-class Banked(NamedTuple):
-    """One known picture: its hash as 64 hex digits, and what it is known for.
-
-    It applies to parts of the same `scope`; with "" to all.
-    """
-
-    perceptual_hash: str
-    category: Category
-    label: str
-    max_distance: int = DEFAULT_MAX_DISTANCE
-    scope: str = ""
+Labels = Callable[[Collection[int]], Mapping[int, str]]
+"""Entries in; what is written beside each of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    entries: Sequence[Banked]
-    hashes: Bank
-    max_distances: npt.NDArray[np.uint16]
-    version: str
+class _Found(NamedTuple):
+    frame: int
+    match: Match
 
 
 class HashBankProvider:
-    """Judges by looking up a picture's hash, and that of every sampled frame of what moves.
+    """Judges by looking up a text, a picture, and every sampled frame of what moves.
 
-    `load` returns the whole bank; it is called again when the last copy is older than
-    `reload_seconds`.
+    `load` is called when the last copy is older than `reload_seconds`, `labels` when something
+    matches.
     """
 
     name: ClassVar[str] = "hash_bank"
-    parts: ClassVar[frozenset[Part]] = frozenset({Part.IMAGE, Part.GIF, Part.VIDEO})
+    parts: ClassVar[frozenset[Part]] = frozenset({Part.TEXT, Part.IMAGE, Part.GIF, Part.VIDEO})
     is_local: ClassVar[bool] = True
 
     def __init__(
-        self, load: Callable[[], Iterable[Banked]], *, reload_seconds: float = RELOAD_SECONDS
+        self, load: Loader, labels: Labels, *, reload_seconds: float = RELOAD_SECONDS
     ) -> None:
-        self._bank = Reloaded[_Loaded](lambda _: _read(load()), seconds=reload_seconds)
+        self._stock = Reloaded[Stock](load, seconds=reload_seconds)
+        self._labels = labels
 
     @property
     def model_version(self) -> str:
-        return self._bank.get().version
+        return f"pdq-1:{self._stock.get().version}"
 
     def is_available(self) -> bool:
         return True
 
     def judge(self, parts: Sequence[AnyPart]) -> list[Answer]:
-        bank = self._bank.get()
-        return [_look_up(part, bank) for part in parts]
+        stock = self._stock.get()
+        found = [_look_up(part, stock) for part in parts]
+        labels = self._labels_of(found)
+        return [_answer(each, labels, f"pdq-1:{stock.version}") for each in found]
+
+    def judge_texts(self, parts: Sequence[AnyPart]) -> list[Answer | None]:
+        """Return what is known of those parts that are texts, None where nothing matches."""
+        stock = self._stock.get()
+        found = [_look_up(part, stock) if isinstance(part, TextPart) else [] for part in parts]
+        labels = self._labels_of(found)
+        return [_answer(each, labels, f"bank:{stock.version}") if each else None for each in found]
+
+    def _labels_of(self, found: Sequence[Sequence[_Found]]) -> Mapping[int, str]:
+        entries = {one.match.entry for each in found for one in each[:_MAX_MATCHES]}
+        return self._labels(entries) if entries else {}
 
 
-def _read(entries: Iterable[Banked]) -> _Loaded:
-    # In one order always, so that the same bank has the same version in every process.
-    ordered = sorted(entries)
-    digest = hashlib.sha256(repr(ordered).encode()).hexdigest()
-    return _Loaded(
-        entries=ordered,
-        hashes=bank_of([entry.perceptual_hash for entry in ordered]),
-        max_distances=np.array([entry.max_distance for entry in ordered], dtype=np.uint16),
-        version=f"pdq-1:{digest[:12]}",
-    )
+def _look_up(part: AnyPart, stock: Stock) -> list[_Found]:
+    if isinstance(part, TextPart):
+        return [_Found(0, match) for match in stock.like_text(part.text, part.scope)]
+    found = [
+        _Found(frame, match)
+        for frame, wanted in enumerate(_hashes_of(part))
+        if wanted
+        for match in stock.like_picture(wanted, part.scope)
+    ]
+    return sorted(found, key=lambda one: one.match.distance)
 
 
-def _look_up(part: AnyPart, bank: _Loaded) -> Answer:
-    matches: list[_Match] = []
-    nearest: int | None = None
-    for frame, wanted in enumerate(_hashes_of(part)):
-        if wanted and bank.entries:
-            far = distances(bank.hashes, wanted)
-            nearest = min(int(far.min()), 256 if nearest is None else nearest)
-            matches += _matches(far, frame, part.scope, bank)
-    matches.sort(key=lambda match: match.distance)
-    scores = {match.entry.category: 1.0 for match in matches}
+def _answer(found: Sequence[_Found], labels: Mapping[int, str], version: str) -> Answer:
+    scores: dict[Category, float] = {
+        one.match.category: 1.0 for one in found if not one.match.in_doubt
+    }
     return Answer(
         outcome=Outcome.JUDGED if scores else Outcome.NOT_JUDGED,
         scores=scores,
-        raw={"nearest": nearest, "matches": [match.told() for match in matches[:_MAX_MATCHES]]},
-        model_version=bank.version,
+        raw={"matches": [_told(one, labels) for one in found[:_MAX_MATCHES]]},
+        model_version=version,
     )
 
 
-class _Match(NamedTuple):
-    entry: Banked
-    distance: int
-    frame: int
-
-    def told(self) -> dict[str, object]:
-        return {
-            "label": self.entry.label,
-            "category": self.entry.category.value,
-            "distance": self.distance,
-            "frame": self.frame,
-        }
-
-
-def _matches(
-    far: npt.NDArray[np.uint16], frame: int, scope: str, bank: _Loaded
-) -> Iterator[_Match]:
-    for row in np.flatnonzero(far <= bank.max_distances).tolist():
-        entry = bank.entries[row]
-        if entry.scope in ("", scope):
-            yield _Match(entry, int(far[row]), frame)
+def _told(found: _Found, labels: Mapping[int, str]) -> dict[str, object]:
+    match = found.match
+    told: dict[str, object] = {
+        "entry": match.entry,
+        "bank": match.place.name,
+        "label": labels.get(match.entry, ""),
+        "category": match.category.value,
+        "distance": match.distance,
+        "frame": found.frame,
+    }
+    return {**told, "in_doubt": True} if match.in_doubt else told
 
 
 def _hashes_of(part: AnyPart) -> list[str]:

@@ -1,4 +1,5 @@
-"""What was taken down here before: known again without asking anyone else.
+"""What was taken down here before, or stands in a bank of texts: known again without asking anyone
+else. Every policy asks it about texts, so a bank of texts needs no other route.
 
 A match is as good as certain while the enforcement stands. No match says nothing: that is "not
 judged", never a score of 0.
@@ -6,16 +7,12 @@ judged", never a score of 0.
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar, NamedTuple
 
 from moderation.providers.base import Answer, AnyPart, TextPart
+from moderation.text.near import fingerprint_of, letters_of
 from moderation.vocabulary import Category, Outcome, Part
-
-# Shorter texts are said by many people with different things in mind.
-LEAST_LETTERS = 12
 
 
 class Known(NamedTuple):
@@ -29,6 +26,9 @@ class Known(NamedTuple):
 Reader = Callable[[frozenset[str]], Iterable[Known]]
 """Fingerprints in; those among them that were rejected and still are out."""
 
+Bank = Callable[[Sequence[AnyPart]], Sequence[Answer | None]]
+"""Parts in; what a bank of texts knows of each out, None for nothing."""
+
 
 class RepostsProvider:
     """Recognises rejected content by the fingerprint of its letters or of its file."""
@@ -38,8 +38,9 @@ class RepostsProvider:
     is_local: ClassVar[bool] = True
     model_version: ClassVar[str] = "1"
 
-    def __init__(self, read: Reader) -> None:
+    def __init__(self, read: Reader, bank: Bank) -> None:
         self._read = read
+        self._bank = bank
 
     def is_available(self) -> bool:
         return True
@@ -51,7 +52,8 @@ class RepostsProvider:
         if wanted:
             known = {(row.fingerprint, row.scope): row.category for row in self._read(wanted)}
         return [
-            _answer(known.get((mark, part.scope))) for mark, part in zip(prints, parts, strict=True)
+            _answer(known.get((mark, part.scope)), banked)
+            for mark, part, banked in zip(prints, parts, self._bank(parts), strict=True)
         ]
 
 
@@ -63,14 +65,12 @@ def fingerprint(part: AnyPart) -> str:
     """
     if not isinstance(part, TextPart):
         return part.fingerprint
-    plain = unicodedata.normalize("NFKD", part.text).casefold()
-    letters = "".join(char for char in plain if char.isalnum())
-    if len(letters) < LEAST_LETTERS:
-        return ""
-    return hashlib.sha256(letters.encode()).hexdigest()
+    return fingerprint_of(letters_of(part.text))
 
 
-def _answer(category: Category | None) -> Answer:
+def _answer(category: Category | None, banked: Answer | None) -> Answer:
+    if banked is not None and (banked.scores or category is None):
+        return banked
     if category is None:
         return Answer(Outcome.NOT_JUDGED)
     return Answer(Outcome.JUDGED, scores={category: 1.0})

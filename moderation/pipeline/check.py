@@ -276,6 +276,7 @@ def _judged(case: _Case, answers: Sequence[Answered]) -> Checked:
         evidence=[item.evidence() for item in answers],
         # Samples are taken of posts; whether this one would be has no bearing on its verdict.
         sample_key="",
+        braked=queries.braked_in(case.draft.community.pk),
     )
     spans = [
         (span.start, span.end, span.category)

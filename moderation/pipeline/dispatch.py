@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from moderation.conf import get_conf
 from moderation.delivery import doorbell, websocket
+from moderation.pipeline import flood
 from moderation.pipeline.enforce import enforce
 from moderation.pipeline.inbox import sweep_inbox
 from moderation.pipeline.judge import judge
 from moderation.pipeline.lease import Claim, claim, claim_one_again, due, release, renewing
 from moderation.pipeline.media import prepare_attachments
+from moderation.pipeline.opinion import keep_opinions
 from moderation.pipeline.park import park
 from moderation.pipeline.screen import Screened, screen, unscreened
 from moderation.vocabulary import Lane
@@ -69,13 +71,15 @@ def _decide(claims: Sequence[Claim]) -> int:
             screened = _screen(claims)
             judged = judge([item for item in screened if not item.waiting])
             park([item for item in screened if item.waiting])
-        hints = enforce(judged)
+        hints = enforce([item for item in judged if not item.is_for_appeal])
+        hints += keep_opinions([item for item in judged if item.is_for_appeal])
     except Exception as error:
         # Nothing was decided: the rows go back, wait a little, and in the end reach a person.
         logger.exception("batch_failed", extra={"size": len(claims)})
         release(claims, error=type(error).__name__)
         return 0
     websocket.push(hints)
+    flood.watch(judged)
     return len(hints)
 
 

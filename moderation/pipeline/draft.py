@@ -28,13 +28,14 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class NewPost:
-    """What was sent. `parent_id` makes it a reply."""
+    """What was sent. `parent_id` makes it a reply, `reference` is the client's own id of it."""
 
     community: Community
     writer: Writer
     title: str = ""
     body: str = ""
     channel: str = ""
+    reference: str = ""
     parent_id: UUID | None = None
     media: tuple[NewMedia, ...] = ()
 

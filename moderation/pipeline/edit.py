@@ -6,13 +6,23 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from moderation import queries
 from moderation.delivery import doorbell, websocket
 from moderation.delivery.hints import Hint
 from moderation.errors import NotFound, StaleRevision
-from moderation.models import AuditEvent, MediaItem, Post, PostRevision, Review, Submission
+from moderation.models import (
+    Appeal,
+    AuditEvent,
+    MediaItem,
+    Post,
+    PostRevision,
+    Review,
+    Submission,
+)
+from moderation.pipeline import reported
 from moderation.pipeline.draft import NewPost, Writer, check_draft
 from moderation.pipeline.media import NewMedia
 from moderation.pipeline.record import Actor, record_events
@@ -23,8 +33,16 @@ from moderation.pipeline.revision import (
     post_event,
     shows_before_verdict,
 )
+from moderation.pipeline.sanctions import refuse_if_barred
 from moderation.policy.fold import fold
-from moderation.vocabulary import Reason, ReviewState, SubmissionState, Visibility
+from moderation.vocabulary import (
+    AppealState,
+    Priority,
+    Reason,
+    ReviewState,
+    SubmissionState,
+    Visibility,
+)
 
 
 def edit_post(
@@ -36,6 +54,7 @@ def edit_post(
     body: str | None = None,
     media: Sequence[NewMedia] | None = None,
     keep_media_ids: Iterable[UUID] | None = None,
+    priority: Priority = Priority.NORMAL,
 ) -> Post:
     """Store a new revision; it must be judged before it is trusted.
 
@@ -45,6 +64,8 @@ def edit_post(
     """
     with transaction.atomic():
         post = _lock_post(post_id)
+        if post.author.silenced_until is not None or post.author.suspended_until is not None:
+            refuse_if_barred(post.author, queries.database_now())
         if base_revision is not None and base_revision != post.revision:
             raise StaleRevision(f"Post {post.pk} is at revision {post.revision}.")
         kept, dropped = _split_media(post, keep_media_ids)
@@ -61,7 +82,7 @@ def edit_post(
         )
         if (draft.title, draft.body) == (post.title, post.body) and not dropped and not media:
             return post
-        submission = _store_revision(post, draft, kept, dropped)
+        submission = _store_revision(post, draft, kept, dropped, priority)
         event = _record("post.edited", post, actor)
     doorbell.ring({submission.lane})
     websocket.push([Hint.of(post, event)])
@@ -72,10 +93,12 @@ def delete_post(*, post_id: UUID, actor: Actor) -> None:
     """Take a post away from every reader. Its evidence and record stay."""
     with transaction.atomic():
         post = _lock_post(post_id)
-        _supersede(post)
+        had_item = _supersede(post)
         Post.objects.filter(pk=post.pk).update(deleted_at=Now(), visibility=Visibility.DELETED)
         post.visibility = Visibility.DELETED
         event = _record("post.deleted", post, actor)
+        if had_item:
+            reported.end_with_post(post, actor=actor)
     websocket.push([Hint.of(post, event)])
 
 
@@ -106,7 +129,11 @@ def _split_media(
 
 
 def _store_revision(
-    post: Post, draft: NewPost, kept: list[MediaItem], dropped: list[MediaItem]
+    post: Post,
+    draft: NewPost,
+    kept: list[MediaItem],
+    dropped: list[MediaItem],
+    priority: Priority,
 ) -> Submission:
     now = queries.database_now()
     PostRevision.objects.create(
@@ -117,7 +144,7 @@ def _store_revision(
         content_hash=post.content_hash,
         replaced_at=now,
     )
-    _supersede(post)
+    had_item = _supersede(post)
     post.revision += 1
     added = new_media_rows(draft.media, post, first_position=len(kept))
     MediaItem.objects.filter(pk__in=[item.pk for item in dropped]).update(
@@ -129,27 +156,46 @@ def _store_revision(
     post.content_hash = content_hash(post.title, post.body, shown_media)
     # What readers could not see a moment ago does not come back by being edited.
     post.shown_before_verdict = post.visibility == Visibility.PUBLIC and shows_before_verdict(
-        post.community, post.author, has_text=draft.has_text, media=shown_media
+        post.community,
+        post.author,
+        now=now,
+        has_text=draft.has_text,
+        media=shown_media,
     )
     state = fold([], judged=False, shown_before_verdict=post.shown_before_verdict, deleted=False)
     post.status, post.visibility = state.status, state.visibility
     post.edited_at, post.decided_at = now, None
     post.save()
+    if had_item:
+        reported.follow_edit(post)
     submission = new_submission(
-        post, post.author, Reason.EDIT, now=now, has_media=bool(shown_media)
+        post,
+        post.author,
+        Reason.EDIT,
+        now=now,
+        has_media=bool(shown_media),
+        priority=priority,
     )
     submission.save()
     return submission
 
 
-def _supersede(post: Post) -> None:
-    """Close what was under way for the revision that ends: its screening and its review."""
-    Submission.objects.filter(post=post, state=SubmissionState.DUE).update(
-        state=SubmissionState.SUPERSEDED, lease_token=None, lease_until=None
-    )
-    Review.objects.filter(post=post, state=ReviewState.OPEN).update(
+def _supersede(post: Post) -> bool:
+    """Close what was under way for the revision that ends: its screening and its review.
+
+    Returns whether there was an item to close.
+
+    An appeal goes on: what it is about is not undone by a newer text.
+    """
+    Submission.objects.filter(post=post, state=SubmissionState.DUE).exclude(
+        reason=Reason.APPEAL
+    ).update(state=SubmissionState.SUPERSEDED, lease_token=None, lease_until=None)
+    reviews = Review.objects.filter(post=post, state=ReviewState.OPEN)
+    appealed = Exists(Appeal.objects.filter(review=OuterRef("pk"), state=AppealState.OPEN))
+    closed = reviews.exclude(appealed).update(
         state=ReviewState.SUPERSEDED, closed_at=Now(), holder=None, lease_until=None
     )
+    return closed > 0
 
 
 def _record(kind: str, post: Post, actor: Actor) -> AuditEvent:

@@ -19,6 +19,7 @@ from moderation import queries
 from moderation.delivery.hints import Hint
 from moderation.errors import ProviderRejected
 from moderation.models import (
+    Community,
     Effect,
     Enforcement,
     ExperimentOutcome,
@@ -29,18 +30,23 @@ from moderation.models import (
     Submission,
     VerdictRecord,
 )
-from moderation.pipeline import standing
+from moderation.models.posts import is_media_key
+from moderation.pipeline import standing, statement
 from moderation.pipeline.judge import Judged
+from moderation.pipeline.queueing import language_found, queue_facts
 from moderation.pipeline.record import MACHINE, Event, record_events
 from moderation.pipeline.reposts import is_known_repost, remember_rejected
 from moderation.policy import risk
 from moderation.policy.fold import Enforced, fold
+from moderation.policy.reasons import Facts
 from moderation.policy.verdict import EDITED_AFTER_REJECTION, NOT_JUDGED, Verdict
+from moderation.queries.appeals import appeal_until
 from moderation.vocabulary import (
     Action,
     Category,
     EffectKind,
     Reason,
+    ReportSource,
     ReviewLane,
     ReviewState,
     Standing,
@@ -89,8 +95,9 @@ def enforce(judged: Sequence[Judged]) -> list[Hint]:
         cases = _survivors(judged, now)
         if not cases:
             return []
-        _store_evidence(cases, now)
+        store_evidence([case.judged for case in cases], [case.record for case in cases], now)
         enforced = _store_enforcements(cases, now)
+        _state_reasons(cases, now)
         _remember_rejected(cases)
         _note_reevaluations(cases, now)
         _note_trials(cases)
@@ -150,7 +157,7 @@ def _survivors(judged: Sequence[Judged], now: datetime) -> list[_Case]:
         is_after_rejection = post.pk in rejected_before and action in (Action.ALLOW, Action.WARN)
         if is_after_rejection:
             action = Action.REVIEW
-        record = _verdict_record(item, post, now)
+        record = verdict_record(item, post, now)
         cases.append(_Case(item, post, action, record, post.pk in people_spoke, is_after_rejection))
     if len(cases) < len(judged):
         logger.warning("stale_verdicts_refused", extra={"count": len(judged) - len(cases)})
@@ -191,13 +198,14 @@ def _rejected_before(judged: Sequence[Judged]) -> set[UUID]:
     return {post_id for post_id, action in last.items() if action == Action.BLOCK}
 
 
-def _verdict_record(item: Judged, post: Post, now: datetime) -> VerdictRecord:
-    verdict = item.verdict
+def verdict_record(item: Judged, post: Post, now: datetime) -> VerdictRecord:
+    """Return what was concluded of a post's revision as it was claimed; not saved."""
+    verdict, submission = item.verdict, item.screened.claim.submission
     return VerdictRecord(
-        submission=item.screened.claim.submission,
+        submission=submission,
         post=post,
-        revision=post.revision,
-        content_hash=post.content_hash,
+        revision=submission.revision,
+        content_hash=submission.content_hash,
         policy_id=item.screened.policy_id,
         action=verdict.action,
         rule=verdict.rule,
@@ -209,24 +217,26 @@ def _verdict_record(item: Judged, post: Post, now: datetime) -> VerdictRecord:
         spans=[list(span) for span in verdict.spans],
         not_judged=list(verdict.not_judged),
         standing=item.screened.claim.post.author.standing,
+        parts=[[part.key, part.kind] for part in item.screened.parts],
+        language=item.screened.language,
         judged_at=now,
     )
 
 
-def _store_evidence(cases: Sequence[_Case], now: datetime) -> None:
-    results = [row for case in cases for row in case.judged.screened.results]
+def store_evidence(
+    judged: Sequence[Judged], records: Sequence[VerdictRecord], now: datetime
+) -> None:
+    results = [row for item in judged for row in item.screened.results]
     for row in results:
         row.created_at = now
     parked = [
-        case.judged.screened.claim.submission.pk
-        for case in cases
-        if case.judged.screened.claim.was_asked_before
+        item.screened.claim.submission.pk for item in judged if item.screened.claim.was_asked_before
     ]
     if parked:
         # While it waited, what services had said was kept: it is among the results again.
         ProviderResult.objects.filter(submission_id__in=parked).delete()
     ProviderResult.objects.bulk_create(results)
-    VerdictRecord.objects.bulk_create([case.record for case in cases])
+    VerdictRecord.objects.bulk_create(records)
 
 
 def _effects_of(case: _Case) -> tuple[EffectKind, ...]:
@@ -296,6 +306,78 @@ def _store_enforcements(cases: Sequence[_Case], now: datetime) -> dict[UUID, lis
         [Effect(enforcement=row, kind=kind) for row in rows for kind in effects[row.post_id]]
     )
     return enforced
+
+
+def _state_reasons(cases: Sequence[_Case], now: datetime) -> None:
+    """Issue a statement for every case that restricts; a batch without one costs nothing."""
+    restricting = [case for case in cases if case.enforcement is not None and _restricts(case)]
+    if not restricting:
+        return
+    reported = [
+        case.post.pk
+        for case in restricting
+        if case.judged.screened.claim.submission.reason == Reason.REPORT
+    ]
+    reports = statement.reports_on(reported) if reported else {}
+    names = dict(
+        Community.objects.filter(
+            pk__in={case.post.community_id for case in restricting}
+        ).values_list("pk", "name")
+    )
+    statement.issue_statements(
+        [
+            (
+                case.enforcement,
+                _facts(case, names[case.post.community_id], reports.get(case.post.pk, ()), now),
+            )
+            for case in restricting
+            if case.enforcement is not None
+        ]
+    )
+
+
+def _restricts(case: _Case) -> bool:
+    return case.action in (Action.BLOCK, Action.WARN) or _withdraws(case)
+
+
+def _withdraws(case: _Case) -> bool:
+    """Whether readers could see the post and no longer can, because something was found in it."""
+    was_seen = case.post.visibility == Visibility.PUBLIC
+    return (
+        was_seen
+        and EffectKind.HOLD in case.effects
+        and (case.verdict.category is not None or case.is_after_rejection)
+    )
+
+
+def _facts(
+    case: _Case, community: str, reported_by: Sequence[ReportSource], now: datetime
+) -> Facts:
+    verdict, screened = case.verdict, case.judged.screened
+    kinds = {part.key: str(part.kind) for part in screened.parts}
+    media = (kind for key, kind in kinds.items() if key.startswith("media:"))
+    is_blocked = case.action is Action.BLOCK
+    imposed = statement.by_verdict(now) if is_blocked else []
+    return Facts(
+        community=community,
+        action=case.action,
+        category=verdict.category,
+        issued_at=now,
+        appeal_until=appeal_until(now),
+        decided_by_machine=True,
+        found_by_machine=True,
+        hides=is_blocked,
+        holds=EffectKind.HOLD in case.effects,
+        rule=verdict.rule,
+        policy=queries.policy_number_of(screened.policy_id),
+        source=statement.source_of(reported_by),
+        part=statement.part_kind(verdict.part, kinds),
+        content=statement.content_kinds(case.post, media),
+        language=language_found(screened.results),
+        posted_on=case.post.created_at.date(),
+        sanctions=imposed,
+        watched_until=statement.watched_until(imposed, now),
+    )
 
 
 def _remember_rejected(cases: Sequence[_Case]) -> None:
@@ -403,12 +485,13 @@ def _reaches_people(case: _Case) -> bool:
 def _review(case: _Case, now: datetime) -> Review:
     severity = risk.severity_of(case.verdict.category, case.action)
     reach = 1 if case.post.shown_before_verdict else 0
+    lane, screened = _review_lane(case), case.judged.screened
     return Review(
         post=case.post,
         community_id=case.post.community_id,
         revision=case.post.revision,
         verdict=case.record,
-        lane=_review_lane(case),
+        lane=lane,
         rule=EDITED_AFTER_REJECTION if case.is_after_rejection else case.verdict.rule,
         category=case.verdict.category,
         score=case.verdict.score,
@@ -416,16 +499,23 @@ def _review(case: _Case, now: datetime) -> Review:
         reach=reach,
         rank_at=now - timedelta(seconds=risk.review_bonus_seconds(severity, reach)),
         created_at=now,
+        **queue_facts(
+            title=case.post.title,
+            body=case.post.body,
+            lane=lane,
+            minutes=screened.review_minutes,
+            now=now,
+            has_media=any(is_media_key(part.key) for part in screened.parts),
+            language=language_found(screened.results),
+        ),
     )
 
 
 def _review_lane(case: _Case) -> ReviewLane:
     if case.action is not Action.REVIEW:
         return ReviewLane.SAMPLE
-    reason = case.judged.screened.claim.submission.reason
-    return {Reason.APPEAL: ReviewLane.APPEAL, Reason.REPORT: ReviewLane.REPORT}.get(
-        Reason(reason), ReviewLane.NEW
-    )
+    is_reported = case.judged.screened.claim.submission.reason == Reason.REPORT
+    return ReviewLane.REPORT if is_reported else ReviewLane.NEW
 
 
 def _close_submissions(cases: Sequence[_Case], now: datetime) -> None:

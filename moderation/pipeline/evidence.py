@@ -7,12 +7,14 @@ the answers that were kept, wherever the same model would say the same.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from moderation.asking import Answered, Question, read_text
 from moderation.errors import ProviderRejected
 from moderation.models import ProviderResult, Submission
+from moderation.pipeline.banks import ASKED
 from moderation.pipeline.jobs import outstanding_answers
 from moderation.pipeline.lease import Claim
 from moderation.policy.verdict import Evidence, PartRef
@@ -22,6 +24,8 @@ from moderation.vocabulary import Category, Outcome, Part, Reason
 
 # Under this name `raw` keeps what a provider read or heard in an attachment.
 _TEXT = "read_text"
+# New text, and a second opinion that is to owe nothing to the first.
+_ASKED_AFRESH = (Reason.NEW, Reason.EDIT, Reason.APPEAL)
 
 
 def result_row(
@@ -58,7 +62,17 @@ def evidence_of(row: ProviderResult) -> Evidence:
         scores={Category(name): score for name, score in row.scores.items()},
         spans=[(start, end, category) for start, end, category in row.spans],
         stood_in=row.stood_in,
+        in_doubt=doubted(row.provider, row.raw),
     )
+
+
+def doubted(provider: str, raw: Mapping[str, Any]) -> Category | None:
+    """Return what an entry of a bank that is in quarantine knows it as, None for most answers."""
+    if provider in ASKED:
+        for match in raw.get("matches", ()):
+            if match.get("in_doubt"):
+                return Category(match["category"])
+    return None
 
 
 def known_answers(claims: Sequence[Claim], questions: Sequence[Question]) -> list[Answered]:
@@ -126,7 +140,7 @@ def _kept_rows(claims: Sequence[Claim]) -> dict[tuple[int, str], list[ProviderRe
     again = [
         claim
         for claim in claims
-        if claim.submission.reason not in (Reason.NEW, Reason.EDIT) and not claim.was_asked_before
+        if claim.submission.reason not in _ASKED_AFRESH and not claim.was_asked_before
     ]
     for claim, row in _rows_of_before(again):
         found[claim.submission.pk, row.part_key].append(row)

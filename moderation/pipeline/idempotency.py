@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+
+from django.db import IntegrityError, transaction
 
 from moderation.errors import IdempotencyMismatch, IdempotencyRunning, ModerationError
 from moderation.models import IdempotencyRecord
@@ -69,6 +71,33 @@ def keep_replies(replies: Sequence[tuple[Idempotency, Reply]]) -> None:
             for item, reply in sorted(replies, key=lambda pair: (pair[0].client, pair[0].key))
         ]
     )
+
+
+def do_once(idempotency: Idempotency | None, act: Callable[[], Reply]) -> Reply:
+    """Do something, or return what was answered when it was done with this key before.
+
+    Whatever `act` stores stands or falls with its answer; it tells others after the commit.
+    """
+    if idempotency is None:
+        return act()
+    with running(idempotency):
+        try:
+            return _do_once(idempotency, act)
+        except IntegrityError:
+            # Another process committed the same key first: this time it is found.
+            return _do_once(idempotency, act)
+
+
+def _do_once(idempotency: Idempotency, act: Callable[[], Reply]) -> Reply:
+    with transaction.atomic():
+        known = find_replies([idempotency]).get(idempotency)
+        if isinstance(known, ModerationError):
+            raise known
+        if known is not None:
+            return known
+        reply = act()
+        keep_replies([(idempotency, reply)])
+    return reply
 
 
 _in_flight: set[tuple[str, str]] = set()

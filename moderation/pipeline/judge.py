@@ -19,6 +19,10 @@ class Judged:
     verdict: Verdict
     trial_verdict: Verdict | None = None
 
+    @property
+    def is_for_appeal(self) -> bool:
+        return self.screened.claim.is_for_appeal
+
 
 def judge(screened: Sequence[Screened]) -> list[Judged]:
     """Return the verdict on each screened claim, in order. Reads the policy, writes nothing."""
@@ -34,6 +38,7 @@ def _verdict_on(item: Screened) -> Verdict:
         parts=item.parts,
         evidence=[evidence_of(row) for row in item.results if not row.shadow],
         sample_key=str(item.claim.submission.pk),
+        braked=queries.braked_in(item.claim.post.community_id),
     )
 
 

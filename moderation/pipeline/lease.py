@@ -19,9 +19,9 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from moderation.conf import get_conf
-from moderation.models import Post, Submission
+from moderation.models import Post, PostRevision, Submission
 from moderation.models.screening import PARKED
-from moderation.vocabulary import Lane, SubmissionState
+from moderation.vocabulary import Lane, Reason, SubmissionState
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,11 @@ class Claim:
     @property
     def post(self) -> Post:
         return self.submission.post
+
+    @property
+    def is_for_appeal(self) -> bool:
+        """Whether it asks for a second opinion, which changes nothing by itself."""
+        return self.submission.reason == Reason.APPEAL
 
     @property
     def was_asked_before(self) -> bool:
@@ -92,7 +97,19 @@ def _take(candidates: QuerySet[Submission], limit: int) -> list[Claim]:
     rows = Submission.objects.filter(pk__in=ids, lease_token=token).select_related(
         "post", "post__author"
     )
+    for row in rows:
+        if row.reason == Reason.APPEAL and row.revision != row.post.revision:
+            _turn_back(row)
     return [Claim(row, token, gave_up=row.attempts > conf.max_attempts) for row in rows]
+
+
+def _turn_back(submission: Submission) -> None:
+    """Let a claim's post, which is never saved, be what it was in the appealed revision."""
+    post = submission.post
+    kept = PostRevision.objects.filter(post=post, revision=submission.revision).first()
+    if kept is not None:
+        post.title, post.body = kept.title, kept.body
+        post.revision, post.content_hash = kept.revision, kept.content_hash
 
 
 def release(claims: Sequence[Claim], *, error: str) -> None:

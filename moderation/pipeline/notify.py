@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
@@ -21,11 +22,16 @@ from django.urls import reverse
 from moderation import queries
 from moderation.conf import get_conf
 from moderation.coordination.slots import Slots
-from moderation.delivery import cdn, doorbell, email, outbox, webhook
+from moderation.delivery import cdn, doorbell, email, outbox, streams, webhook
+from moderation.delivery.event_types import wants
 from moderation.delivery.handover import Handover
 from moderation.delivery.listeners import forget_listeners
-from moderation.models import Endpoint, OutboxMessage, Post
-from moderation.pipeline.record import record_change
+from moderation.models import AuditEvent, Endpoint, OutboxMessage, Post, Statement
+from moderation.pipeline.appeal_link import appeal_address
+from moderation.pipeline.appeal_mail import is_about_appeal, notice_of_appeal
+from moderation.pipeline.record import Actor, record_change
+from moderation.pipeline.report_mail import is_about_report, notice_of_report
+from moderation.policy.reasons import limits_author
 from moderation.vocabulary import DisabledBecause, EndpointKind, Lane, Status
 
 logger = logging.getLogger(__name__)
@@ -39,6 +45,8 @@ MOST_FOR_FAILING = 8
 # A courier then lets others have its slot, as others have its thread.
 TURN_SECONDS = 5.0
 BATCH = 10
+# A stream takes many at once, from one courier alone: what happens to a post stays in order.
+STREAM_BATCH = 500
 # Nothing has reached it for so long: nothing will, before a person looks into it.
 GIVEN_UP_AFTER = timedelta(days=5)
 
@@ -60,7 +68,7 @@ def drain() -> int:
 
 
 def disable_endpoint(
-    *, endpoint_id: int, because: DisabledBecause, user: User | None = None
+    *, endpoint_id: int, because: DisabledBecause, user: User | Actor | None = None
 ) -> bool:
     """Let nothing go to an endpoint any more; return False if that was so already."""
     with transaction.atomic():
@@ -152,19 +160,22 @@ def _take_turn(endpoint_id: int) -> bool:
             return False
         if not _hand_over_all(endpoint, held):
             return True
-        if len(held) == _batch(endpoint):
+        if len(held) == _batch(endpoint) and endpoint.kind != EndpointKind.STREAM:
             # It answers, and more waits for it.
             _start(endpoint, most=AT_ONCE)
     return True
 
 
 def _batch(endpoint: Endpoint) -> int:
+    if endpoint.kind == EndpointKind.STREAM:
+        return STREAM_BATCH
     return cdn.at_once(endpoint) if endpoint.kind == EndpointKind.CDN else BATCH
 
 
 def _hand_over_all(endpoint: Endpoint, held: Sequence[OutboxMessage]) -> bool:
     """Hand messages over up to the first that fails; return whether all went well."""
-    together = len(held) if endpoint.kind == EndpointKind.CDN else 1
+    is_one_call = endpoint.kind in (EndpointKind.CDN, EndpointKind.STREAM)
+    together = len(held) if is_one_call else 1
     groups = [held[start : start + together] for start in range(0, len(held), together)]
     until = time.monotonic() + get_conf().delivery_timeout_seconds
     for number, group in enumerate(groups):
@@ -213,7 +224,12 @@ def _prepare_notice(
     endpoint: Endpoint, messages: Sequence[OutboxMessage]
 ) -> Callable[[], Handover]:
     (message,) = messages
-    notice = _notice_of(message)
+    if is_about_appeal(message):
+        notice = notice_of_appeal(message)
+    elif is_about_report(message):
+        notice = notice_of_report(message)
+    else:
+        notice = _notice_of(message)
     if isinstance(notice, str):
         return lambda: Handover.nothing(notice)
     return lambda: email.send(notice)
@@ -223,18 +239,30 @@ def _notice_of(message: OutboxMessage) -> email.Notice | str:
     """Return the notice that a message asks for, or the reason why there is none to send."""
     event = message.event
     assert event is not None
+    if "appeal" in event.facts and wants(message.endpoint.event_types, "appeal.overturned"):
+        # Its answer says so, with its reasons.
+        return email.MOVED_ON
     posts = Post.objects.select_related("author__user", "community")
     post = posts.filter(pk=event.subject_id).first()
-    if post is None or post.revision != event.revision or post.deleted_at is not None:
+    if post is None:
+        return email.MOVED_ON
+    statement = _statement_of(event)
+    has_moved_on = (
+        post.revision != event.revision
+        or post.deleted_at is not None
+        # Another notice is under way that says what is true now.
+        or post.status != event.facts.get("status")
+    )
+    tells_of_author = _frees_author(event) or (
+        statement is not None and limits_author(statement.document)
+    )
+    if has_moved_on and not tells_of_author:
         return email.MOVED_ON
     user = post.author.user
     if user is None or not user.is_active or not user.email:
         return email.NO_ADDRESS
-    if post.status != event.facts.get("status"):
-        # Another notice is under way that says what is true now.
-        return email.MOVED_ON
     explanation = queries.explanations_of([post]).get(post.pk)
-    page = get_conf().post_page
+    page = "" if post.deleted_at is not None else get_conf().post_page
     return email.Notice(
         event_type=event.kind,
         message_id=message.message_id,
@@ -243,10 +271,35 @@ def _notice_of(message: OutboxMessage) -> email.Notice | str:
             "community": post.community.name,
             "posted_at": post.created_at,
             "reason": explanation.text if explanation else "",
-            "is_approved": post.status == Status.APPROVED,
+            "is_approved": post.status == Status.APPROVED and post.deleted_at is None,
+            "is_freed": _frees_author(event),
             "page": page.format(post=post.pk) if page and post.community.open_to_site_users else "",
+            "statement": statement.document["said"] if statement else (),
+            "number": statement.number if statement else "",
+            "appeal": appeal_address(statement.enforcement) if statement else "",
         },
     )
+
+
+def _frees_author(event: AuditEvent) -> bool:
+    """Whether a reversal ended or shortened what kept an author from posting."""
+    before, after = event.facts.get("before"), event.facts.get("after")
+    if event.kind != "enforcement.reversed" or not before or not after:
+        return False
+    limits = ("held_until", "silenced_until", "suspended_until")
+    return any(before[name] != after[name] for name in limits)
+
+
+def _statement_of(event: AuditEvent) -> Statement | None:
+    """Return the statement of what a verdict or a decision caused, while that stands."""
+    if event.kind not in ("post.rejected", "decision.rejected", "decision.approved"):
+        return None
+    rows = Statement.objects.filter(
+        enforcement__post=UUID(event.subject_id), enforcement__reversed_at__isnull=True
+    ).select_related("enforcement")
+    if "decision" in event.facts:
+        return rows.filter(enforcement__decision=event.facts["decision"]).first()
+    return rows.filter(enforcement__verdict__submission=event.facts["submission"]).first()
 
 
 _PREPARE: dict[
@@ -255,4 +308,5 @@ _PREPARE: dict[
     EndpointKind.WEBHOOK: webhook.prepare,
     EndpointKind.EMAIL: _prepare_notice,
     EndpointKind.CDN: cdn.prepare,
+    EndpointKind.STREAM: streams.prepare,
 }

@@ -19,7 +19,7 @@ from moderation.identifiers import first_id_at, made_at
 from moderation.models import Post, ProviderResult, VerdictRecord
 from moderation.pipeline.again import send_again
 from moderation.pipeline.record import Actor
-from moderation.vocabulary import Category, Outcome, Status, Visibility
+from moderation.vocabulary import Category, Outcome, Reason, Status, Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,10 @@ def matching_posts(selection: Selection, post_ids: Sequence[UUID]) -> list[UUID]
 
 
 def _newest_evidence(post_ids: Sequence[UUID]) -> dict[UUID, _Found]:
-    verdicts = VerdictRecord.objects.filter(post_id__in=post_ids, revision=F("post__revision"))
+    # A second opinion on an appeal was asked of others, and nothing rests on it.
+    verdicts = VerdictRecord.objects.filter(
+        post_id__in=post_ids, revision=F("post__revision")
+    ).exclude(submission__reason=Reason.APPEAL)
     newest = dict(verdicts.order_by("pk").values_list("post_id", "submission_id"))
     posts = {submission: post for post, submission in newest.items()}
     rows = ProviderResult.objects.filter(

@@ -11,8 +11,9 @@ from moderation import queries
 from moderation.models import Author, Community, MediaItem, Post, Submission
 from moderation.pipeline.media import NewMedia, keep_upload
 from moderation.pipeline.record import Actor, Event
+from moderation.pipeline.sanctions import standing_at
 from moderation.policy import risk
-from moderation.vocabulary import MediaKind, MediaState, PublishingMode, Reason, Standing
+from moderation.vocabulary import MediaKind, MediaState, Priority, PublishingMode, Reason
 
 
 def new_media_rows(
@@ -38,24 +39,35 @@ def new_media_rows(
 
 
 def new_submission(
-    post: Post, author: Author, reason: Reason, *, now: datetime, has_media: bool
+    post: Post,
+    author: Author,
+    reason: Reason,
+    *,
+    now: datetime,
+    has_media: bool,
+    priority: Priority = Priority.NORMAL,
 ) -> Submission:
     """Return the row that sends a post's current revision for screening; not saved."""
-    standing = Standing(author.standing)
+    standing = standing_at(author, now)
     return Submission(
         post=post,
         revision=post.revision,
         content_hash=post.content_hash,
         reason=reason,
         lane=risk.lane_for(standing, has_media=has_media),
-        rank_at=now - timedelta(seconds=risk.RANK_BONUS_SECONDS[standing]),
+        rank_at=now - timedelta(seconds=risk.rank_bonus_seconds(standing, priority)),
         due_at=now,
         created_at=now,
     )
 
 
 def shows_before_verdict(
-    community: Community, author: Author, *, has_text: bool, media: Sequence[MediaItem]
+    community: Community,
+    author: Author,
+    *,
+    now: datetime,
+    has_text: bool,
+    media: Sequence[MediaItem],
 ) -> bool:
     """Whether readers may see a revision now: every part's mode and the load must let them."""
     if queries.is_holding_for_overload(community):
@@ -64,7 +76,7 @@ def shows_before_verdict(
     for item in media:
         modes |= _modes_of(community, item)
     return risk.shows_before_verdict(
-        {PublishingMode(mode) for mode in modes}, Standing(author.standing)
+        {PublishingMode(mode) for mode in modes}, standing_at(author, now)
     )
 
 

@@ -7,7 +7,7 @@ when it is claimed again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from moderation import queries
@@ -51,6 +51,7 @@ class Screened:
 
     `policy_id` is the revision of the policy that chose the providers and will judge. `waiting`
     holds the answers that are still to come: while there are any, nothing is judged.
+    `review_minutes` are the community's own times for people to decide, by lane.
     """
 
     claim: Claim
@@ -58,7 +59,10 @@ class Screened:
     parts: tuple[PartRef, ...]
     results: tuple[ProviderResult, ...]
     waiting: tuple[Answered, ...] = ()
+    # ISO 639-1 of what the community expected, "" for nothing: a route's conditions read it.
+    language: str = ""
     trial: Trial | None = None
+    review_minutes: Mapping[str, object] = field(default_factory=dict)
 
 
 def screen(claims: Sequence[Claim]) -> list[Screened]:
@@ -89,7 +93,13 @@ def _asked_about(cases: Sequence[_Case]) -> tuple[list[Question], list[Answered]
 def unscreened(claims: Sequence[Claim]) -> list[Screened]:
     """Return claims that nobody will be asked about, so that nothing of them is judged."""
     return [
-        Screened(case.claim, case.policy_id, case.parts(case.policy), ())
+        Screened(
+            case.claim,
+            case.policy_id,
+            case.parts(case.policy),
+            (),
+            review_minutes=case.rules.review_minutes,
+        )
         for case in _read_cases(claims)
     ]
 
@@ -106,7 +116,11 @@ class _Case:
     @property
     def is_on_trial(self) -> bool:
         trial = self.rules.trial
-        return trial is not None and trial.includes(self.claim.post.author_id)
+        return (
+            trial is not None
+            and trial.includes(self.claim.post.author_id)
+            and not self.claim.is_for_appeal
+        )
 
     @property
     def policy_id(self) -> int | None:
@@ -124,7 +138,8 @@ class _Case:
 
     @property
     def policy(self) -> Policy:
-        return queries.policy_of(self.policy_id)
+        policy = queries.policy_of(self.policy_id)
+        return policy.for_appeal() if self.claim.is_for_appeal else policy
 
     @property
     def text(self) -> str:
@@ -220,7 +235,9 @@ def _screened(case: _Case, number: int, answers: dict[int, list[Answered]]) -> S
             if (item.provider, item.question.part.key) not in judged_by
         ),
         waiting=tuple(item for item in said if _is_waiting(item)),
+        language=case.rules.language,
         trial=_trial(case, seen),
+        review_minutes=case.rules.review_minutes,
     )
 
 

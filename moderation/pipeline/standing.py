@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from moderation.conf import get_conf
-from moderation.models import Author, Effect, Post
+from moderation.models import Author, Effect, Enforcement, Post
 from moderation.vocabulary import EffectKind, Standing, Status
 
 
@@ -31,20 +31,47 @@ def promote(approved: Mapping[Standing, Collection[int]]) -> None:
 
 
 def clear(author_id: int) -> None:
-    """A strike was reversed: without another one the author begins anew."""
-    _move(_without_recent_strike([author_id]), Standing.NEW, only_from=Standing.WATCHED)
+    """A strike was reversed: without another one the author is trusted as if it never had been."""
+    if _without_recent_strike([author_id]):
+        _move([author_id], _earned(author_id), only_from=Standing.WATCHED)
 
 
-def _without_recent_strike(author_ids: Collection[int]) -> set[int]:
+def without(enforcement: Enforcement) -> Standing:
+    """Return how far its author would be trusted if an enforcement with a strike were reversed."""
+    author = Author.objects.get(pk=enforcement.author_id)
+    known = Standing(author.standing)
+    if known is not Standing.WATCHED:
+        return known
+    is_free = _without_recent_strike([author.pk], leaving_out=enforcement.pk)
+    return _earned(author.pk) if is_free else known
+
+
+def _earned(author_id: int) -> Standing:
+    """Return what an author's approved posts have earned them."""
+    conf = get_conf()
+    approved = Post.objects.filter(author_id=author_id, status=Status.APPROVED).values("pk")
+    # A count that stops where it makes no more difference.
+    count = approved[: conf.trusted_after_approved].count()
+    if count >= conf.trusted_after_approved:
+        return Standing.TRUSTED
+    return Standing.KNOWN if count >= conf.known_after_approved else Standing.NEW
+
+
+def _without_recent_strike(author_ids: Collection[int], *, leaving_out: int = 0) -> set[int]:
     if not author_ids:
         return set()
     since = Now() - timedelta(days=get_conf().watch_days)
-    struck = Effect.objects.filter(
-        kind=EffectKind.STRIKE,
-        enforcement__author_id__in=author_ids,
-        enforcement__reversed_at__isnull=True,
-        enforcement__created_at__gte=since,
-    ).values_list("enforcement__author_id", flat=True)
+    struck = (
+        Effect.objects.filter(
+            Q(expires_at__isnull=True) | Q(expires_at__gt=Now()),
+            kind=EffectKind.STRIKE,
+            enforcement__author_id__in=author_ids,
+            enforcement__reversed_at__isnull=True,
+            enforcement__created_at__gte=since,
+        )
+        .exclude(enforcement_id=leaving_out)
+        .values_list("enforcement__author_id", flat=True)
+    )
     return set(author_ids) - set(struck)
 
 

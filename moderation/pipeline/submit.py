@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
 from moderation import queries
 from moderation.delivery import doorbell
-from moderation.errors import InvalidSubmission, ModerationError, NotFound
+from moderation.errors import AuthorBarred, InvalidSubmission, ModerationError, NotFound
 from moderation.models import Author, MediaItem, Post, Submission
 from moderation.pipeline.draft import NewPost, Writer, check_draft
 from moderation.pipeline.group_commit import GroupCommit
@@ -34,9 +34,20 @@ from moderation.pipeline.revision import (
     post_event,
     shows_before_verdict,
 )
-from moderation.vocabulary import PostKind, Reason, Visibility
+from moderation.pipeline.sanctions import why_barred
+from moderation.vocabulary import PostKind, Priority, Reason, Visibility
 
-__all__ = ["Accepted", "Call", "Idempotency", "NewPost", "Reply", "Result", "Writer", "submit"]
+__all__ = [
+    "Accepted",
+    "Call",
+    "Idempotency",
+    "NewPost",
+    "Reply",
+    "Result",
+    "Writer",
+    "submit",
+    "submit_all",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +62,16 @@ Result = Accepted | ModerationError
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: its posts, who sends them, and how its results are answered."""
+    """One request: its posts, who sends them, and how its results are answered.
+
+    `priority` says how soon they are looked at while many wait.
+    """
 
     posts: tuple[NewPost, ...]
     actor: Actor
     answer: Callable[[Sequence[Result]], Reply]
     idempotency: Idempotency | None = None
+    priority: Priority = Priority.NORMAL
 
 
 def submit(call: Call) -> Reply:
@@ -77,6 +92,37 @@ def submit(call: Call) -> Reply:
     if not reply.replayed:
         doorbell.ring(prepared.lanes)
     return reply
+
+
+def submit_all(calls: Sequence[Call]) -> list[Reply | ModerationError]:
+    """Store the calls of one caller, who waits for all of them, and return what came of each.
+
+    One transaction for all; what the database cannot keep of one is refused alone. Raises
+    `OperationalError` or `InterfaceError` when the database is away: then nothing is stored.
+    """
+    prepared = [_Prepared(call, tuple(_checked(post) for post in call.posts)) for call in calls]
+    try:
+        answers = _store_calls(prepared)
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:
+        answers = [_store_alone(item) for item in prepared]
+    fresh = [
+        item
+        for item, answer in zip(prepared, answers, strict=True)
+        if isinstance(answer, Reply) and not answer.replayed
+    ]
+    doorbell.ring({lane for item in fresh for lane in item.lanes})
+    return answers
+
+
+def _store_alone(item: _Prepared) -> Reply | ModerationError:
+    try:
+        return _store_calls([item])[0]
+    except (OperationalError, InterfaceError):
+        raise
+    except DatabaseError:
+        return InvalidSubmission("The database cannot keep this post.")
 
 
 def _checked(post: NewPost) -> NewPost | InvalidSubmission:
@@ -119,8 +165,8 @@ def _store_once(prepared: Sequence[_Prepared]) -> list[Reply | ModerationError]:
     with transaction.atomic():
         known = find_replies([item.call.idempotency for item in prepared if item.call.idempotency])
         fresh = [item for item in prepared if item.call.idempotency not in known]
-        context = _read_context(fresh)
         rows = _Rows(now=queries.database_now())
+        context = _read_context(fresh, rows.now)
         answers = {id(item): _stage_call(rows, item, context) for item in fresh}
         keep_replies(
             [
@@ -141,15 +187,20 @@ _commits = GroupCommit(_store_calls, max_batch=64, common_faults=(OperationalErr
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """Who writes and what is replied to, read once for all calls of a transaction."""
+    """Who writes and what is replied to, read once for all calls of a transaction.
+
+    `barred` holds what to tell authors whom a sanction keeps from writing.
+    """
 
     authors: Mapping[tuple[int, str], Author]
     parents: Mapping[UUID, Post]
+    barred: Mapping[int, AuthorBarred]
 
 
-def _read_context(prepared: Sequence[_Prepared]) -> _Context:
+def _read_context(prepared: Sequence[_Prepared], now: datetime) -> _Context:
     drafts = [post for item in prepared for post in item.checked if isinstance(post, NewPost)]
-    return _Context(_authors_of(drafts), _parents_of(drafts))
+    authors = _authors_of(drafts)
+    return _Context(authors, _parents_of(drafts), why_barred(authors.values(), now))
 
 
 def _stage_call(rows: _Rows, item: _Prepared, context: _Context) -> Reply | ModerationError:
@@ -164,6 +215,8 @@ def _stage_call(rows: _Rows, item: _Prepared, context: _Context) -> Reply | Mode
 
 def _stage(rows: _Rows, draft: NewPost, item: _Prepared, context: _Context) -> Result:
     author = context.authors[draft.community.pk, draft.writer.external_id]
+    if author.pk in context.barred:
+        return context.barred[author.pk]
     parent = context.parents.get(draft.parent_id) if draft.parent_id else None
     if draft.parent_id and (parent is None or not _may_reply(draft, author, parent)):
         return NotFound(f"There is no topic {draft.parent_id} to reply to.")
@@ -173,6 +226,7 @@ def _stage(rows: _Rows, draft: NewPost, item: _Prepared, context: _Context) -> R
         kind=PostKind.REPLY if parent else PostKind.TOPIC,
         parent=parent,
         channel=draft.channel or (parent.channel if parent else ""),
+        reference=draft.reference,
         title=draft.title,
         body=draft.body,
         created_at=rows.now,
@@ -180,10 +234,21 @@ def _stage(rows: _Rows, draft: NewPost, item: _Prepared, context: _Context) -> R
     media = new_media_rows(draft.media, post, first_position=0)
     post.content_hash = content_hash(draft.title, draft.body, media)
     post.shown_before_verdict = shows_before_verdict(
-        draft.community, author, has_text=draft.has_text, media=media
+        draft.community,
+        author,
+        now=rows.now,
+        has_text=draft.has_text,
+        media=media,
     )
     post.visibility = Visibility.PUBLIC if post.shown_before_verdict else Visibility.HELD
-    submission = new_submission(post, author, Reason.NEW, now=rows.now, has_media=bool(media))
+    submission = new_submission(
+        post,
+        author,
+        Reason.NEW,
+        now=rows.now,
+        has_media=bool(media),
+        priority=item.call.priority,
+    )
     rows.posts.append(post)
     rows.media.extend(media)
     rows.submissions.append(submission)

@@ -19,16 +19,16 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from moderation import queries
-from moderation.delivery import cdn, doorbell, email, webhook
+from moderation.delivery import cdn, doorbell, email, streams, webhook
 from moderation.delivery.event_types import EVENT_TYPES, PING, groups
 from moderation.delivery.handover import is_allowed_host
 from moderation.delivery.listeners import forget_listeners, listener_of
-from moderation.delivery.staging import messages_of
+from moderation.delivery.staging import messages_of, references_of
 from moderation.errors import Conflict, InvalidFields, NotFound
 from moderation.models import AuditEvent, Community, Endpoint, OutboxMessage
 from moderation.outbound.addresses import is_public_address
 from moderation.pipeline import notify
-from moderation.pipeline.record import record_change
+from moderation.pipeline.record import Actor, record_change
 from moderation.vocabulary import DeliveryState, DisabledBecause, EndpointKind, Lane
 
 # Receivers change over within a day; until then each message carries both signatures.
@@ -42,6 +42,8 @@ _CHUNK = 500
 MOST_SECONDS = 3_600
 
 Wrong = tuple[str, str]
+# A member of staff, a program by its key, or for None Gatehouse itself.
+Changer = User | Actor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class SetUp:
 
 
 def add_endpoint(
-    *, community: Community, kind: EndpointKind, wanted: SetUp, user: User | None
+    *, community: Community, kind: EndpointKind, wanted: SetUp, user: Changer
 ) -> tuple[Endpoint, str]:
     """Store an endpoint and return it with its signing secret, never to be had again.
 
@@ -78,7 +80,7 @@ def add_endpoint(
     return endpoint, secret
 
 
-def change_endpoint(*, endpoint_id: int, wanted: SetUp, user: User | None) -> Endpoint:
+def change_endpoint(*, endpoint_id: int, wanted: SetUp, user: Changer) -> Endpoint:
     """Store how an endpoint is set up now. Raises `InvalidFields`, `NotFound`."""
     with transaction.atomic():
         endpoint = _lock(endpoint_id)
@@ -93,7 +95,7 @@ def change_endpoint(*, endpoint_id: int, wanted: SetUp, user: User | None) -> En
     return endpoint
 
 
-def rotate_secret(*, endpoint_id: int, user: User | None) -> tuple[Endpoint, str]:
+def rotate_secret(*, endpoint_id: int, user: Changer) -> tuple[Endpoint, str]:
     """Give a webhook a new secret; for `SECRET_OVERLAP` the old one signs beside it.
 
     Raises `NotFound` for what is no webhook.
@@ -110,12 +112,12 @@ def rotate_secret(*, endpoint_id: int, user: User | None) -> tuple[Endpoint, str
     return endpoint, secret
 
 
-def disable_endpoint(*, endpoint_id: int, user: User | None) -> None:
+def disable_endpoint(*, endpoint_id: int, user: Changer) -> None:
     """Let nothing go to an endpoint. What waits for it is cancelled, and can be replayed."""
     notify.disable_endpoint(endpoint_id=endpoint_id, because=DisabledBecause.PERSON, user=user)
 
 
-def enable_endpoint(*, endpoint_id: int, user: User | None) -> None:
+def enable_endpoint(*, endpoint_id: int, user: Changer) -> None:
     """Let events from now on go to an endpoint. Raises `NotFound`."""
     with transaction.atomic():
         endpoint = _lock(endpoint_id)
@@ -128,7 +130,7 @@ def enable_endpoint(*, endpoint_id: int, user: User | None) -> None:
     forget_listeners()
 
 
-def remove_endpoint(*, endpoint_id: int, user: User | None) -> None:
+def remove_endpoint(*, endpoint_id: int, user: Changer) -> None:
     """Forget a disabled endpoint with its secrets and its log.
 
     Raises `NotFound`, and `Conflict` for one that is active or was until a moment ago.
@@ -148,7 +150,7 @@ def remove_endpoint(*, endpoint_id: int, user: User | None) -> None:
 # Tests and replays
 
 
-def ping(*, endpoint_id: int, user: User | None) -> OutboxMessage:
+def ping(*, endpoint_id: int, user: Changer) -> OutboxMessage:
     """Stage a test message for a webhook. It is tried once.
 
     Raises `NotFound` for what is no webhook, `Conflict` for one that is disabled.
@@ -169,7 +171,7 @@ def ping(*, endpoint_id: int, user: User | None) -> OutboxMessage:
     return message
 
 
-def replay_message(*, message_id: int, user: User | None) -> None:
+def replay_message(*, message_id: int, user: Changer) -> None:
     """Send a message once more, whatever came of it. Raises `NotFound`, `Conflict`."""
     with transaction.atomic():
         message = OutboxMessage.objects.filter(pk=message_id).first()
@@ -188,7 +190,7 @@ def replay_range(
     since: datetime,
     until: datetime,
     with_delivered: bool,
-    user: User | None,
+    user: Changer,
 ) -> int:
     """Send what happened in a time (aware, `until` exclusive) once more; return how many messages.
 
@@ -199,7 +201,13 @@ def replay_range(
     endpoint = _find(endpoint_id)
     _must_be_active(endpoint)
     events = _events_between(endpoint.community_id, since, until)
-    wanted = [one for event in events for one in messages_of(event, listener_of(endpoint))]
+    listener, found = listener_of(endpoint), _without_undone(list(events))
+    references = references_of(found)
+    wanted = [
+        one
+        for event in found
+        for one in messages_of(event, listener, reference=references.get(event.subject_id, ""))
+    ]
     if len(wanted) > MOST_REPLAYED:
         raise InvalidFields.of(
             "until", f"More than {MOST_REPLAYED:,} messages: choose a shorter time."
@@ -214,6 +222,22 @@ def replay_range(
         _record("endpoint.replayed", _lock(endpoint_id), user, messages=count)
     doorbell.ring({Lane.DELIVER})
     return count
+
+
+def _without_undone(events: Sequence[AuditEvent]) -> list[AuditEvent]:
+    """Leave out the decisions that were undone before anybody was told of them."""
+    posts = {event.subject_id for event in events if event.kind.startswith("decision.")}
+    undone = {
+        event.facts.get("decision")
+        for event in AuditEvent.objects.filter(
+            subject_kind="post", subject_id__in=posts, kind="decision.undone"
+        )
+    }
+    return [
+        event
+        for event in events
+        if not (event.kind.startswith("decision.") and event.facts.get("decision") in undone)
+    ]
 
 
 def _replay(endpoint: Endpoint, wanted: Sequence[OutboxMessage], *, with_delivered: bool) -> int:
@@ -335,6 +359,21 @@ def _wrong_cdn(endpoint: Endpoint) -> Iterator[Wrong]:
         yield "options", f"There is no setting {min(unknown)!r}."
 
 
+def _wrong_stream(endpoint: Endpoint) -> Iterator[Wrong]:
+    yield from _wrong_types(endpoint, {*EVENT_TYPES, *groups()})
+    log = streams.LOGS.get(endpoint.options.get("service", ""))
+    if log is None:
+        yield "service", f"Choose one of: {', '.join(streams.LOGS)}."
+    elif not log.is_set_up():
+        yield "service", f"{log.label}: the operator has not set this up here."
+    if not streams.is_topic(endpoint.options.get("topic", "")):
+        yield "topic", "Letters, digits, dots, dashes and underscores, up to 200 of them."
+    if endpoint.url:
+        yield "url", "Where the stream is kept is the operator's to say."
+    if unknown := endpoint.options.keys() - {"service", "topic"}:
+        yield "options", f"There is no setting {min(unknown)!r}."
+
+
 def _wrong_types(endpoint: Endpoint, known: set[str]) -> Iterator[Wrong]:
     unknown = set(endpoint.event_types) - known
     if unknown:
@@ -377,6 +416,7 @@ _WRONG = {
     EndpointKind.WEBHOOK: _wrong_webhook,
     EndpointKind.EMAIL: _wrong_email,
     EndpointKind.CDN: _wrong_cdn,
+    EndpointKind.STREAM: _wrong_stream,
 }
 
 
@@ -414,7 +454,7 @@ def _facts(endpoint: Endpoint) -> dict[str, object]:
     }
 
 
-def _record(kind: str, endpoint: Endpoint, user: User | None, **facts: object) -> None:
+def _record(kind: str, endpoint: Endpoint, user: Changer, **facts: object) -> None:
     record_change(
         kind,
         subject=(notify.SUBJECT, str(endpoint.pk)),

@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from moderation.coordination import token_bucket
 from moderation.coordination.token_bucket import Limit
 from moderation.delivery.handover import Handover
+from moderation.vocabulary import ReportSource, ReportState
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,27 @@ NOTICES: Final[Mapping[str, str]] = {
     "decision.rejected": "A post was rejected by a moderator",
     "decision.approved": "A post was approved by a moderator",
     "enforcement.reversed": "A decision was reversed",
+    "report.created": "A notice of illegal content has arrived",
+    "report.settled": "A report was answered",
+    "reporter.warned": "A reporter was warned",
+    "appeal.opened": "An appeal has arrived",
+    "appeal.asked": "A moderator wrote about an appeal",
+    "appeal.upheld": "An appeal was not granted",
+    "appeal.overturned": "An appeal was granted",
 }
+
+
+def tells_of(kind: str, facts: Mapping[str, object]) -> bool:
+    """Whether anybody is written to about an event.
+
+    Readers see at once that their report has arrived, and when an earlier decision answers it.
+    """
+    if kind not in NOTICES:
+        return False
+    is_readers = facts.get("source") in (ReportSource.READER, ReportSource.CLIENT)
+    if kind == "report.created":
+        return not is_readers
+    return not (kind == "report.settled" and is_readers and facts["state"] == ReportState.MUTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ _VERDICT = (
     "effects",
 )
 
+_APPEAL = ("appeal", "enforcement", "report", "of_revision")
+
 EVENT_TYPES: Final[Mapping[str, EventType]] = {
     "post.submitted": EventType("A post was accepted and waits to be checked."),
     "post.edited": EventType("The author changed a post: a new revision waits to be checked."),
@@ -40,14 +42,40 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = {
     "post.rescanned": EventType("Somebody asked for another look at a post."),
     "decision.approved": EventType("A moderator approved a post.", ("decision",)),
     "decision.rejected": EventType("A moderator rejected a post.", ("decision",)),
+    "decision.undone": EventType(
+        "A moderator took a decision back before anybody was told of it.", ("decision",)
+    ),
     "review.escalated": EventType("A moderator put a post before a lead.", ("review",)),
     "enforcement.reversed": EventType(
         "What a verdict or a decision had caused was undone.", ("enforcement", "of_revision")
     ),
+    "report.created": EventType(
+        "Somebody reported a post.", ("report", "category", "source", "state")
+    ),
+    "report.settled": EventType(
+        "A report was answered.", ("report", "category", "source", "state")
+    ),
+    "report.reopened": EventType(
+        "The answer to a report was taken back.", ("report", "category", "source", "state")
+    ),
+    "appeal.opened": EventType(
+        "Somebody objects to a decision, or to the refusal of their report.", _APPEAL
+    ),
+    "appeal.asked": EventType("A moderator wrote to whoever objects.", ("appeal",)),
+    "appeal.replied": EventType("Whoever objects wrote once more.", ("appeal",)),
+    "appeal.upheld": EventType("What was objected to stands.", ("appeal",)),
+    "appeal.overturned": EventType(
+        "What was objected to was undone.", ("appeal", "decision", "reversed")
+    ),
+    "appeal.withdrawn": EventType("Whoever objected no longer does.", ("appeal",)),
+    "person.erased": EventType("A person was erased, and all that they wrote.", ("author",)),
     "policy.activated": EventType("Another policy is in force.", ("number", "replaced")),
     "experiment.started": EventType("A candidate policy is tried out.", ("mode", "share")),
     "experiment.ended": EventType("A candidate policy is no longer tried out.", ("mode", "share")),
 }
+
+# Whoever follows the live stream saw the decision; nobody else was ever told of it.
+NEVER_SENT: Final = frozenset({"decision.undone"})
 
 
 def wants(wanted: Collection[str], event_type: str) -> bool:

@@ -58,6 +58,29 @@ class Hint:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class QueueHint:
+    """Somebody took an open item, or gave it back: told to those who watch the queue."""
+
+    kind: str
+    post_id: UUID
+    community_id: int
+    revision: int
+
+    def groups(self) -> tuple[str, ...]:
+        return (queue_group(self.community_id),)
+
+    def message(self) -> dict[str, object]:
+        return {
+            "type": "hint",
+            "kind": self.kind,
+            "post": str(self.post_id),
+            "revision": self.revision,
+            # No step of the post: its record has not grown.
+            "sequence": 0,
+        }
+
+
 def post_group(post_id: UUID) -> str:
     return f"post.{post_id}"
 

@@ -7,14 +7,14 @@ a crash in between repeats it under the same id.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Least, Now
 
 from moderation.conf import get_conf
 from moderation.delivery import doorbell
@@ -33,6 +33,8 @@ JITTER: Final = 0.1
 MOST_SPARED_SECONDS: Final = 86_400.0
 # What a receiver is spared that asks for less and does not say how long.
 SPARED_SECONDS: Final = 5.0
+# As many attempts as the column counts: a stream that is away is tried for days.
+MOST_COUNTED: Final = 30_000
 # A batch is given back unless each of its messages has time enough for a whole time-out.
 _LEASE_TIMEOUTS: Final = 3
 
@@ -67,6 +69,8 @@ def claim(endpoint: Endpoint, most: int) -> list[OutboxMessage]:
     token = uuid4()
     lease = timedelta(seconds=get_conf().delivery_timeout_seconds * _LEASE_TIMEOUTS)
     with transaction.atomic():
+        if _is_stream(endpoint):
+            _keep_in_order(endpoint)
         ids = list(
             due()
             .filter(endpoint=endpoint)
@@ -83,6 +87,27 @@ def claim(endpoint: Endpoint, most: int) -> list[OutboxMessage]:
     return list(held.select_related("event").order_by("due_at", "pk"))
 
 
+def _keep_in_order(endpoint: Endpoint) -> None:
+    """Let nothing about a post overtake what waits as long as a moderator can undo it.
+
+    Only that is due later on a stream: what fails there keeps its time.
+    """
+    waiting = OutboxMessage.objects.filter(endpoint=endpoint, state=DeliveryState.DUE)
+    later = list(
+        waiting.filter(due_at__gt=Now())
+        .order_by("pk")
+        .values_list("pk", "event__subject_id", "due_at")
+    )
+    if not later:
+        return
+    about = {subject for _, subject, _ in later if subject}
+    free = waiting.filter(due_at__lte=Now(), event__subject_id__in=about)
+    for pk, subject in list(free.values_list("pk", "event__subject_id")):
+        before = [due_at for first, same, due_at in later if same == subject and first < pk]
+        if before:
+            waiting.filter(pk=pk).update(due_at=max(before))
+
+
 def give_back(messages: Sequence[OutboxMessage]) -> None:
     """Let others take what was not tried."""
     for message in messages:
@@ -96,17 +121,37 @@ def settle(endpoint: Endpoint, messages: Sequence[OutboxMessage], handover: Hand
     transaction.
     """
     if not handover.skipped:
-        DeliveryAttempt.objects.bulk_create([_attempt(one, handover) for one in messages])
-    for message in messages:
-        _held(message).update(
+        # What a stream did not take is tried again every few seconds: one line says so.
+        told = messages[:1] if _is_stream(endpoint) and not handover.delivered else messages
+        DeliveryAttempt.objects.bulk_create([_attempt(one, handover) for one in told])
+    alike = [messages] if _is_stream(endpoint) else [[message] for message in messages]
+    for group in alike:
+        _held(*group).update(
             lease_token=None,
             lease_until=None,
-            attempts=F("attempts") + (0 if handover.skipped else 1),
+            attempts=Least(F("attempts") + (0 if handover.skipped else 1), MOST_COUNTED),
             last_error=handover.error[:100],
-            **_next(endpoint, message, handover),
+            **_next(endpoint, group[0], handover),
         )
     if not handover.skipped:
         _note(endpoint, handover)
+
+
+def withdraw(event_ids: Collection[int]) -> bool:
+    """Cancel what nobody outside was told of these events; return False if somebody was.
+
+    Media caches keep what they were told. Runs in the caller's transaction, which must end
+    undone on False.
+    """
+    messages = OutboxMessage.objects.filter(event_id__in=event_ids).exclude(
+        endpoint__kind=EndpointKind.CDN
+    )
+    free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
+    messages.filter(free, state=DeliveryState.DUE, attempts=0).update(
+        state=DeliveryState.CANCELLED, settled_at=Now(), lease_token=None, lease_until=None
+    )
+    quiet = (DeliveryState.CANCELLED, DeliveryState.SKIPPED)
+    return not messages.exclude(state__in=quiet).exists()
 
 
 def cancel_for_disabled() -> int:
@@ -132,9 +177,12 @@ def sweep() -> bool:
     return True
 
 
-def _held(message: OutboxMessage) -> QuerySet[OutboxMessage]:
+def _held(*messages: OutboxMessage) -> QuerySet[OutboxMessage]:
+    """Return those that are still under the token that they were all taken with."""
     return OutboxMessage.objects.filter(
-        pk=message.pk, lease_token=message.lease_token, state=DeliveryState.DUE
+        pk__in=[message.pk for message in messages],
+        lease_token=messages[0].lease_token,
+        state=DeliveryState.DUE,
     )
 
 
@@ -158,6 +206,9 @@ def _next(endpoint: Endpoint, message: OutboxMessage, handover: Handover) -> dic
         return {"state": DeliveryState.DELIVERED, "settled_at": Now()}
     if handover.skipped:
         return {"state": DeliveryState.SKIPPED, "settled_at": Now()}
+    if _is_stream(endpoint):
+        # In order: the stream is spared as a whole, and nothing overtakes what waits for it.
+        return {}
     schedule = PURGE_SCHEDULE if endpoint.kind == EndpointKind.CDN else SCHEDULE
     is_last = message.attempts >= len(schedule) or message.event_type == PING
     if handover.is_final or handover.is_gone or is_last:
@@ -174,9 +225,14 @@ def _note(endpoint: Endpoint, handover: Handover) -> None:
             row.update(failing_since=None, spared_until=None)
         return
     row.update(failing_since=Coalesce("failing_since", Now()))
-    spared = _asked_wait(handover) or (SPARED_SECONDS if handover.slows_down else 0)
+    slows_down = handover.slows_down or _is_stream(endpoint)
+    spared = _asked_wait(handover) or (SPARED_SECONDS if slows_down else 0)
     if spared:
         row.update(spared_until=Now() + timedelta(seconds=spared))
+
+
+def _is_stream(endpoint: Endpoint) -> bool:
+    return endpoint.kind == EndpointKind.STREAM
 
 
 def _asked_wait(handover: Handover) -> float:

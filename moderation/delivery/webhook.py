@@ -39,21 +39,27 @@ def sign(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
-def payload_of(event: AuditEvent, listener: Listener) -> str:
-    """Return the body that tells of an event: ids, words, numbers and links, never a text."""
+def payload_of(event: AuditEvent, listener: Listener, *, reference: str = "") -> str:
+    """Return the body that tells of an event: ids, words, numbers and links, never a text.
+
+    `reference` is what its client calls the post that the event is about.
+    """
     names = EVENT_TYPES[event.kind].facts
     facts = {name: event.facts[name] for name in names if name in event.facts}
-    payload = _written(event, listener, facts)
+    payload = _written(event, listener, facts, reference)
     if len(payload) < MAX_PAYLOAD_BYTES:
         return payload
-    return _written(event, listener, {})
+    return _written(event, listener, {}, reference)
 
 
-def _written(event: AuditEvent, listener: Listener, facts: dict[str, object]) -> str:
+def _written(
+    event: AuditEvent, listener: Listener, facts: dict[str, object], reference: str
+) -> str:
     data = {
         "community": listener.community,
         "subject": event.subject_kind,
         "id": event.subject_id,
+        "reference": reference or None,
         "sequence": event.sequence,
         "revision": event.revision,
         "status": event.facts.get("status"),

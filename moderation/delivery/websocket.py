@@ -12,12 +12,12 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
 from moderation.coordination.connection import Bypassed, layer_redis
-from moderation.delivery.hints import Hint
+from moderation.delivery.hints import Hint, QueueHint
 
 logger = logging.getLogger(__name__)
 
 
-def push(hints: Sequence[Hint]) -> None:
+def push(hints: Sequence[Hint | QueueHint]) -> None:
     """Tell the watchers of each group. A lost push is repaired by the page's own re-reading."""
     addressed = [(group, hint) for hint in hints for group in hint.groups()]
     if not addressed:
@@ -28,7 +28,7 @@ def push(hints: Sequence[Hint]) -> None:
         logger.warning("push_skipped", extra={"count": len(addressed)})
 
 
-def _publish(client: redis.Redis, addressed: Sequence[tuple[str, Hint]]) -> None:
+def _publish(client: redis.Redis, addressed: Sequence[tuple[str, Hint | QueueHint]]) -> None:
     """Publish in the channel layer's own form, which has no bulk `group_send`."""
     channels = {group: _channel_of(group) for group, _ in addressed}
     watched = {

@@ -7,9 +7,11 @@ from typing import Any
 from celery import Task, shared_task
 
 from moderation.delivery import doorbell
-from moderation.operations import export, ledger, progress, rescan, schedule
+from moderation.operations import bank_search, export, ledger, progress, replay, rescan, schedule
 from moderation.operations import tidy as tidying
-from moderation.pipeline import dispatch, notify
+from moderation.pipeline import checkpoint, dispatch, notify
+from moderation.quality import draw
+from moderation.transparency import export as register_export
 from moderation.vocabulary import Lane
 
 
@@ -29,6 +31,24 @@ def tidy(**_: Any) -> None:
     tidying.tidy()
 
 
+@shared_task(name="moderation.sign_checkpoint")
+def sign_checkpoint(**_: Any) -> None:
+    """The scheduler asks for it every hour."""
+    checkpoint.sign_checkpoint()
+
+
+@shared_task(name="moderation.file_statements")
+def file_statements(**_: Any) -> None:
+    """The scheduler asks for it every minute; without a register it does nothing."""
+    register_export.file_statements()
+
+
+@shared_task(name="moderation.draw_checks")
+def draw_checks(**_: Any) -> None:
+    """The scheduler asks for it every two minutes."""
+    draw.draw_checks()
+
+
 @shared_task(name="moderation.start_scheduled_rescans")
 def start_scheduled_rescans(**_: Any) -> None:
     """The scheduler asks for it every hour."""
@@ -45,6 +65,18 @@ def ring_for_silent_operations(**_: Any) -> None:
 def rescan_community(*, operation: str, turn: int | None = None, **_: Any) -> None:
     """Look at a community's old posts again, for one turn; the operation keeps its own row."""
     rescan.run_turn(operation, turn)
+
+
+@shared_task(name=ledger.REPLAY_TASK)
+def replay_verdicts(*, operation: str, turn: int | None = None, **_: Any) -> None:
+    """Judge a community's stored verdicts by a draft, for one turn."""
+    replay.run_turn(operation, turn)
+
+
+@shared_task(name=ledger.BANK_SEARCH_TASK)
+def search_banked(*, operation: str, turn: int | None = None, **_: Any) -> None:
+    """Look for what is banked among old posts, for one turn."""
+    bank_search.run_turn(operation, turn)
 
 
 # What is watched to its end: recorded, bounded by its batches and by a long limit only.

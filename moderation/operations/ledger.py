@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -40,11 +40,17 @@ _AT_WORK = (STARTED, RESUMED)
 _ENDED = (CANCELLED, FINISHED)
 
 RESCAN_TASK: Final = "moderation.rescan"
+REPLAY_TASK: Final = "moderation.replay"
+BANK_SEARCH_TASK: Final = "moderation.search_banked"
 EXPORT_TASK: Final = "moderation.export_decisions"
 LABELS: Final[dict[str, str]] = {
     RESCAN_TASK: "Look at old posts again",
+    REPLAY_TASK: "Judge stored verdicts by a draft",
+    BANK_SEARCH_TASK: "Look for what is banked among old posts",
     EXPORT_TASK: "Export decisions as CSV",
 }
+# These are many tasks, one after the other; the others are one each.
+IN_TURNS: Final = (RESCAN_TASK, REPLAY_TASK, BANK_SEARCH_TASK)
 # How many of a community's newest operations are looked through for those that have not ended.
 _MOST_LOOKED_AT = 100
 
@@ -80,6 +86,14 @@ class Operation:
         return self.task == RESCAN_TASK
 
     @property
+    def is_replay(self) -> bool:
+        return self.task == REPLAY_TASK
+
+    @property
+    def goes_in_turns(self) -> bool:
+        return self.task in IN_TURNS
+
+    @property
     def is_finished(self) -> bool:
         return self.last in _ENDED or self.state in states.READY_STATES
 
@@ -93,7 +107,7 @@ class Operation:
 
     @property
     def can_pause(self) -> bool:
-        return self.is_rescan and not self.is_finished and not self.is_paused
+        return self.goes_in_turns and not self.is_finished and not self.is_paused
 
     @property
     def can_be_rung_for(self) -> bool:
@@ -103,6 +117,8 @@ class Operation:
     @property
     def days(self) -> str:
         """Return the first and the last day that it is about; `until` itself is not."""
+        if "since" not in self.facts:
+            return "all days"
         since, until = (datetime.fromisoformat(self.facts[name]) for name in ("since", "until"))
         return f"{since.date()} to {(until - timedelta(microseconds=1)).date()}"
 
@@ -123,7 +139,7 @@ class Operation:
     @property
     def state_label(self) -> str:
         if self.last == CANCELLED:
-            stops = self.state == progress.RUNNING and not self.is_rescan
+            stops = self.state == progress.RUNNING and not self.goes_in_turns
             return "Being stopped" if stops else "Stopped"
         if self.last == FINISHED or self.state == states.SUCCESS:
             return "Done"
@@ -140,11 +156,17 @@ class Operation:
 
 
 def start_operation(
-    *, task: str, community: Community, user: User | None, facts: Mapping[str, Any]
+    *,
+    task: str,
+    community: Community,
+    user: User | None,
+    facts: Mapping[str, Any],
+    beside: Callable[[str], object] | None = None,
 ) -> str:
     """Put an operation on the record and ask a worker to do it; return its id.
 
     `facts` is JSON and becomes the task's parameters; without a `user` a policy asks for it.
+    `beside` stores, in the same transaction, what the operation of that id works on.
     Raises `NotAllowed`, and `Conflict` while the same is at work already. A broker that does not
     answer is no error: the operation waits until it is rung for again.
     """
@@ -163,6 +185,8 @@ def start_operation(
             facts={"task": task, **facts},
         )
         progress.begin(operation_id, task)
+        if beside is not None:
+            beside(operation_id)
     _send(task, operation_id)
     return operation_id
 
@@ -177,7 +201,7 @@ def _refuse_twin(community: Community, user: User | None, facts: Mapping[str, An
 
 
 def pause_operation(*, operation_id: str, user: User) -> None:
-    """Let a rescan rest where it is. Raises `Conflict` for what is not at work."""
+    """Let what goes in turns rest where it is. Raises `Conflict` for what is not at work."""
     with transaction.atomic():
         row, operation = _hold(operation_id, user)
         if not operation.can_pause:
@@ -187,7 +211,7 @@ def pause_operation(*, operation_id: str, user: User) -> None:
 
 
 def resume_operation(*, operation_id: str, user: User) -> None:
-    """Let a rescan go on where it stopped. Raises `Conflict` for what was not paused."""
+    """Let it go on where it stopped. Raises `Conflict` for what was not paused."""
     with transaction.atomic():
         row, operation = _hold(operation_id, user)
         if operation.is_finished or not operation.is_paused:
@@ -204,7 +228,7 @@ def cancel_operation(*, operation_id: str, user: User) -> None:
         if operation.is_finished:
             raise Conflict("This operation has ended.")
         _turn(operation, CANCELLED, user, progress.read(row))
-        if operation.is_rescan:
+        if operation.goes_in_turns:
             progress.write(row, progress.read(row), status=states.REVOKED)
 
 
@@ -221,17 +245,19 @@ def ring_again(*, operation_id: str, user: User) -> None:
 
 
 def ring_for_silent_ones() -> int:
-    """Ask a worker once more for every rescan that went silent; return how many there were."""
-    rows = progress.silent_rows(RESCAN_TASK)
-    for row in rows:
+    """Ask a worker once more for all that go in turns and went silent; return how many."""
+    found = [(task, row) for task in IN_TURNS for row in progress.silent_rows(task)]
+    for task, row in found:
         row.save()  # now it is not silent: the next ring comes a minute later
-        _send(RESCAN_TASK, row.task_id, turn=progress.read(row).turn)
-    return len(rows)
+        _send(task, row.task_id, turn=progress.read(row).turn)
+    return len(found)
 
 
-def ring_for_next(operation_id: str, *, turn: int, in_seconds: float) -> None:
-    """Ask for a rescan's next turn."""
-    _send(RESCAN_TASK, operation_id, turn=turn, in_seconds=in_seconds)
+def ring_for_next(
+    operation_id: str, *, turn: int, in_seconds: float, task: str = RESCAN_TASK
+) -> None:
+    """Ask for an operation's next turn."""
+    _send(task, operation_id, turn=turn, in_seconds=in_seconds)
 
 
 def is_at_work(operation_id: str) -> bool:
@@ -295,6 +321,11 @@ def get_operation(operation_id: str, user: User) -> Operation:
     if event.community_id is None or not queries.moderates(user, event.community_id):
         raise NotFound(f"There is no operation {operation_id}.")
     return _assemble([event])[0]
+
+
+def peek_operation(operation_id: str) -> Operation:
+    """Return how an operation stands, for a page that has seen to who may look."""
+    return _assemble([started(operation_id)])[0]
 
 
 def list_operations(user: User, *, limit: int = 50) -> list[Operation]:

@@ -71,6 +71,10 @@ def lock(operation_id: str, task: str) -> TaskResult:
     return row
 
 
+def find(operation_id: str) -> TaskResult | None:
+    return TaskResult.objects.filter(task_id=operation_id).first()
+
+
 def read(row: TaskResult | None) -> Progress:
     said = said_by(row)
     return Progress(**{one.name: said[one.name] for one in fields(Progress) if one.name in said})

@@ -14,6 +14,8 @@ from django.db import DatabaseError, connections
 
 from moderation.conf import get_conf
 from moderation.delivery import outbox
+from moderation.operations.counting import keep_counting
+from moderation.pipeline.brake import watch_rates
 from moderation.pipeline.dispatch import sweep
 from moderation.pipeline.reevaluate import reevaluate
 from moderation.pipeline.seal import seal_events
@@ -43,6 +45,8 @@ def _round() -> None:
     _try(reevaluate)
     _try(outbox.sweep)
     _try(_seal_all)
+    _try(watch_rates)
+    _try(keep_counting)
 
 
 def _seal_all() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -22,13 +23,51 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from moderation import communities
 from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin, own_communities
 from moderation.admin.surroundings import staff
+from moderation.credentials import LARGEST_BURST, MOST_PER_SECOND, Tier, tier_of
 from moderation.errors import ModerationError, NotAllowed
 from moderation.models import ApiKey, Community, Membership
 from moderation.models.communities import Organisation
-from moderation.vocabulary import Scope
+from moderation.vocabulary import Category, Priority, Scope
+
+# How much of the machine a key may take is for whoever runs it.
+TIER_FIELDS = ("rate_per_second", "rate_burst", "priority")
 
 
-class KeyForm(forms.Form):
+class TierForm(forms.Form):
+    """How much a key may send, and how soon that is looked at while many wait."""
+
+    rate_per_second = forms.FloatField(
+        required=False,
+        min_value=0.01,
+        max_value=MOST_PER_SECOND,
+        label="Posts a second (empty: as the site's settings say)",
+    )
+    rate_burst = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=LARGEST_BURST,
+        label="Posts at once (empty: as the site's settings say)",
+    )
+    priority = forms.ChoiceField(
+        choices=Priority.choices,
+        initial=Priority.NORMAL,
+        label="While many posts wait, its own are looked at",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in TIER_FIELDS:
+            self.fields[name].widget.attrs["class"] = "gh-input"
+
+    def tier(self) -> Tier:
+        return Tier(
+            self.cleaned_data.get("rate_per_second"),
+            self.cleaned_data.get("rate_burst"),
+            Priority(self.cleaned_data.get("priority") or Priority.NORMAL),
+        )
+
+
+class KeyForm(TierForm):
     """A new key: of one community, or, for superusers, of a whole organisation."""
 
     name = forms.CharField(max_length=100, label="What it is for")
@@ -38,13 +77,16 @@ class KeyForm(forms.Form):
         choices=Scope.choices, widget=forms.CheckboxSelectMultiple, label="What it may do"
     )
 
+    field_order = ("name", "community", "organisation", "scopes")
+
     def __init__(self, data: Any, request: HttpRequest) -> None:
         super().__init__(data)
         self.fields["community"].queryset = own_communities(request)  # type: ignore[attr-defined]
         if staff(request.user).is_superuser:
             self.fields["organisation"].queryset = Organisation.objects.all()  # type: ignore[attr-defined]
         else:
-            del self.fields["organisation"]
+            for name in ("organisation", *TIER_FIELDS):
+                del self.fields[name]
         for name in ("name", "community", "organisation"):
             if name in self.fields:
                 self.fields[name].widget.attrs["class"] = "gh-input"
@@ -73,6 +115,8 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "community",
         "organisation",
         "may",
+        "sends",
+        "priority",
         "state",
         "created_at",
         "expires_at",
@@ -98,6 +142,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                     scopes=form.cleaned_data["scopes"],
                     name=form.cleaned_data["name"],
                     user=staff(request.user),
+                    tier=form.tier(),
                 )
             except NotAllowed as error:
                 raise PermissionDenied from error
@@ -121,6 +166,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 view(require_POST(self.revoke_view)),
                 name="moderation_apikey_revoke",
             ),
+            path("<int:key_pk>/tier/", view(self.tier_view), name="moderation_apikey_tier"),
             *super().get_urls(),
         ]
 
@@ -137,6 +183,21 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         messages.success(request, "Revoked. It stops working within a second.")
         return redirect("admin:moderation_apikey_change", key.pk)
 
+    def tier_view(self, request: HttpRequest, key_pk: int) -> HttpResponse:
+        """Let the site's administrators say how much a key may send."""
+        if not staff(request.user).is_superuser:
+            raise PermissionDenied
+        key = self._changeable(request, key_pk)
+        form = TierForm(request.POST or None, initial=asdict(tier_of(key)))
+        if request.method == "POST" and form.is_valid():
+            communities.change_tier(key=key, tier=form.tier(), user=staff(request.user))
+            self.log_change(request, key, "Changed how much it may send.")
+            messages.success(request, "Changed. It holds within a second.")
+            return redirect("admin:moderation_apikey_change", key.pk)
+        return self._render(
+            request, "key_tier.html", {"title": f"What {key} may send", "key": key, "form": form}
+        )
+
     @admin.display(description="Key")
     def shown_name(self, key: ApiKey) -> str:
         return key.name or key.key_id
@@ -148,6 +209,11 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     @admin.display(description="May")
     def may(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
+
+    @admin.display(description="Sends at most")
+    def sends(self, key: ApiKey) -> str:
+        tier = tier_of(key)
+        return f"{tier.per_second:,g} posts a second, {tier.burst:,} at once"
 
     @admin.display(description="State")
     def state(self, key: ApiKey) -> str:
@@ -185,8 +251,22 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 # People: superusers only, by Django's own permissions
 
 
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        model = Membership
+        fields = ("community", "categories")
+
+    categories = forms.MultipleChoiceField(
+        choices=Category.choices,
+        required=False,
+        widget=forms.SelectMultiple(attrs={"class": "gh-input"}),
+        help_text="None chosen: all of them, and what has no category.",
+    )
+
+
 class MembershipInline(TabularInline):  # type: ignore[misc]  # Unfold is untyped
     model = Membership
+    form = MembershipForm
     extra = 1
     verbose_name = "community"
     verbose_name_plural = "communities that they moderate"

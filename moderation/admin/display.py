@@ -6,9 +6,11 @@ readers cannot see (direction changes, invisible signs) is named instead of obey
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Final
 
@@ -82,6 +84,36 @@ def pieces(text: str, spans: Iterable[Span] = ()) -> tuple[Piece, ...]:
         matched = ", ".join(_label(name) for name in names)
         found.extend(replace(piece, matched=matched) for piece in _reveal(text, start, end))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run of two texts: "same" in both, "gone" from the old one, "new" in the new one."""
+
+    kind: str
+    pieces: tuple[Piece, ...]
+
+
+def changes_between(old: str, new: str) -> tuple[Change, ...]:
+    """Return what an edit changed, word by word; line by line where the texts are long."""
+    cut = _WORDS if max(len(old), len(new)) <= _COMPARED_BY_WORD else _LINES
+    before, after = cut.findall(old), cut.findall(new)
+    found: list[Change] = []
+    for kind, low, high, start, end in SequenceMatcher(None, before, after).get_opcodes():
+        if kind == "equal":
+            found.append(Change("same", pieces("".join(before[low:high]))))
+            continue
+        if low < high:
+            found.append(Change("gone", pieces("".join(before[low:high]))))
+        if start < end:
+            found.append(Change("new", pieces("".join(after[start:end]))))
+    return tuple(found)
+
+
+# Comparing words takes time with the square of their number.
+_COMPARED_BY_WORD: Final = 6_000
+_WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
+_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def excerpt(title: str, body: str, *, limit: int = 160) -> tuple[Piece, ...]:

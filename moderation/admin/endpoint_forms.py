@@ -9,7 +9,7 @@ from django import forms
 from django.http import HttpRequest
 
 from moderation.admin.scoped import own_communities
-from moderation.delivery import cdn, email
+from moderation.delivery import cdn, email, streams
 from moderation.delivery.event_types import EVENT_TYPES, group_of
 from moderation.errors import InvalidFields
 from moderation.models import Community, Endpoint
@@ -21,6 +21,9 @@ _GROUP_NAMES = {
     "decision": "Moderators' decisions",
     "review": "The queue",
     "enforcement": "Reversals",
+    "report": "Reports",
+    "appeal": "Appeals",
+    "person": "People",
     "policy": "Policies",
     "experiment": "Experiments",
 }
@@ -192,8 +195,39 @@ class CdnForm(EndpointForm):
         )
 
 
+class StreamForm(EndpointForm):
+    kind = EndpointKind.STREAM
+    title = "stream of events"
+    about = (
+        "Each event becomes an entry of a Kafka topic or a Redis Stream, in order for each post."
+        " The servers are set up by the operator."
+    )
+
+    service = forms.ChoiceField(
+        choices=[(name, log.label) for name, log in streams.LOGS.items()], label="Kept in"
+    )
+    topic = forms.CharField(
+        max_length=200, label="Topic", widget=forms.TextInput(attrs=_NO_AUTOFILL)
+    )
+    event_types = forms.MultipleChoiceField(
+        choices=_type_choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="What is put into it",
+        help_text="Everything, if you choose nothing.",
+    )
+
+    def initial_of(self, endpoint: Endpoint) -> dict[str, Any]:
+        return {**super().initial_of(endpoint), **endpoint.options}
+
+    def wanted(self) -> SetUp:
+        given = self.cleaned_data
+        options = {name: given[name] for name in ("service", "topic")}
+        return SetUp(name=given["name"], event_types=given["event_types"], options=options)
+
+
 FORMS: dict[EndpointKind, type[EndpointForm]] = {
-    form.kind: form for form in (WebhookForm, EmailForm, CdnForm)
+    form.kind: form for form in (WebhookForm, EmailForm, CdnForm, StreamForm)
 }
 
 

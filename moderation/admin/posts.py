@@ -12,21 +12,23 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from moderation import queries
 from moderation.admin import words
 from moderation.admin.desk import enforcements_on
 from moderation.admin.display import Piece, excerpt, seen_text
 from moderation.admin.evidence import answers, attachments
+from moderation.admin.proof import changes_of, recorded_proof
+from moderation.admin.queue import queue_place
 from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin
 from moderation.admin.surroundings import staff
 from moderation.admin.timeline import post_timeline
 from moderation.errors import ModerationError, NotAllowed
 from moderation.models import Author, Enforcement, Post, ProviderResult, VerdictRecord
-from moderation.pipeline.review import reverse_enforcement
-from moderation.policy.fold import PostState, fold
+from moderation.models.posts import INDEFINITELY
+from moderation.pipeline.reversal import foresee_reversal, reverse_enforcement
 
 
 class ReversalForm(forms.Form):
@@ -91,7 +93,7 @@ class PostAdmin(ReadOnlyAdmin):
                 "answers": answers(results),
                 "verdicts": [(item, words.why_verdict(item)) for item in verdicts],
                 "enforcements": enforcements_on(post),
-                "open_review": post.reviews.filter(state="open").first(),
+                "place": queue_place(post, reader),
                 "timeline": post_timeline(
                     post, opens_notes=reader.has_perm("moderation.decide_review")
                 ),
@@ -109,6 +111,7 @@ class PostAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         enforcement = (
             Enforcement.objects.filter(pk=enforcement_id, post=post)
+            .select_related("post__author", "reversed_by")
             .prefetch_related("effects")
             .first()
         )
@@ -126,21 +129,26 @@ class PostAdmin(ReadOnlyAdmin):
                 raise PermissionDenied from error
             except ModerationError as error:
                 messages.error(request, str(error))
-            else:
-                self.log_change(request, post, f"Reversed enforcement {enforcement.pk}.")
-                messages.success(request, "Reversed. Its effects no longer count.")
-            return redirect("admin:moderation_post_change", post.pk)
+                return redirect("admin:moderation_post_change", post.pk)
+            self.log_change(request, post, f"Reversed enforcement {enforcement.pk}.")
+            messages.success(request, "Reversed. Below is the proof of what it changed.")
+            # The page now shows what the record says.
+            return redirect(request.path)
+        is_reversed = enforcement.reversed_at is not None
         return self._render(
             request,
             "reverse.html",
             {
-                "title": "Reverse an enforcement",
+                "title": "What the reversal changed" if is_reversed else "Reverse an enforcement",
                 "post": post,
                 "enforcement": enforcement,
                 "action": words.action_label(enforcement.action),
                 "consequences": words.consequences(enforcement.effects.all()),
-                "before": post,
-                "after": _state_without(post, enforcement),
+                "changes": changes_of(
+                    recorded_proof(enforcement)
+                    if is_reversed
+                    else foresee_reversal(enforcement).facts()
+                ),
                 "form": form,
             },
         )
@@ -174,16 +182,6 @@ class PostAdmin(ReadOnlyAdmin):
         )
 
 
-def _state_without(post: Post, reversed_one: Enforcement) -> PostState:
-    """Return what the post will be: the fold of all enforcements but this one."""
-    return fold(
-        queries.enforced_on(post.pk, post.revision, without=reversed_one.pk),
-        judged=post.verdicts.filter(revision=post.revision).exists(),
-        shown_before_verdict=post.shown_before_verdict,
-        deleted=post.deleted_at is not None,
-    )
-
-
 def as_html(pieces: tuple[Piece, ...]) -> str:
     """Return pieces for a cell of a list, escaped, with invisible signs named."""
     return format_html_join(
@@ -207,12 +205,54 @@ class AuthorAdmin(ReadOnlyAdmin):
     list_select_related = ("community",)
     search_fields = ("name", "=external_id")
     ordering = ("-id",)
-    fields = ("name", "external_id", "user", "community", "standing", "created_at", "latest_posts")
+    fields = (
+        "name",
+        "external_id",
+        "user",
+        "community",
+        "standing",
+        "sanctions",
+        "created_at",
+        "reports",
+        "latest_posts",
+    )
     readonly_fields = fields
+    change_form_outer_before_template = "moderation/admin/_author_bar.html"
 
     @admin.display(description="Author")
     def shown_name(self, author: Author) -> str:
         return as_html(excerpt(str(author), "", limit=60))
+
+    @admin.display(description="Reports that they made")
+    def reports(self, author: Author) -> str:
+        return format_html(
+            '<a class="gh-link" href="{}">{} acted on, {} refused</a>',
+            reverse("admin:moderation_reporter", args=[author.pk]),
+            author.reports_upheld,
+            author.reports_refused,
+        )
+
+    @admin.display(description="Sanctions now")
+    def sanctions(self, author: Author) -> str:
+        """Say what limits them now; what has ended limits nobody."""
+        now = timezone.now()
+        running = [
+            (said, until)
+            for said, until in (
+                ("Posts held", author.held_until),
+                ("Silenced", author.silenced_until),
+                ("Suspended", author.suspended_until),
+            )
+            if until is not None and until > now
+        ]
+        return (
+            "; ".join(
+                f"{said} until "
+                + ("reversed" if until >= INDEFINITELY else f"{until:%Y-%m-%d %H:%M} UTC")
+                for said, until in running
+            )
+            or "None"
+        )
 
     @admin.display(description="Latest posts")
     def latest_posts(self, author: Author) -> str:

@@ -78,6 +78,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     ordering = ("-id",)
     fields = field_names(Decision)
     readonly_fields = fields
+    change_form_outer_before_template = "moderation/admin/_decision_bar.html"
 
     @admin.display(description="Post")
     def post_link(self, decision: Decision) -> str:

@@ -1,4 +1,4 @@
-"""What leads change: communities, policies, words and banked images, each through `communities`."""
+"""What leads change: communities, policies and words, each through `communities`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,14 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 from unfold.admin import TabularInline
-from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
-    UnfoldAdminTextareaWidget,
-    UnfoldAdminTextInputWidget,
-)
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from moderation import communities
+from moderation.admin.review_times import MINUTES_FIELDS, CommunityForm
 from moderation.admin.scoped import CommunityFilter, ScopedAdmin
 from moderation.admin.surroundings import staff
-from moderation.conf import get_conf
-from moderation.errors import InvalidPolicy, MediaRefused
-from moderation.media.decode import prepare_image
-from moderation.models import BankedHash, Community, CommunityWord, PolicyRevision
+from moderation.errors import InvalidPolicy
+from moderation.models import Community, CommunityWord, PolicyRevision
 from moderation.models.communities import Organisation
 from moderation.vocabulary import Category, WordAction
 
@@ -66,6 +61,7 @@ class WordInline(TabularInline):  # type: ignore[misc]  # Unfold is untyped
 @admin.register(Community)
 class CommunityAdmin(ScopedAdmin):
     community_path = ""
+    form = CommunityForm
     list_display = ("name", "slug", "policy", "text_mode", "image_mode", "gif_mode", "language")
     list_select_related = ("policy__community",)
     search_fields = ("name", "slug")
@@ -79,6 +75,9 @@ class CommunityAdmin(ScopedAdmin):
         "image_mode",
         "gif_mode",
         "video_mode",
+        *MINUTES_FIELDS,
+        "break_after",
+        "second_look_share",
         "policy",
         "words_version",
         "created_at",
@@ -195,7 +194,11 @@ class PolicyRevisionAdmin(ScopedAdmin):
         )
         if not request.user.has_perm("moderation.change_policyrevision"):
             raise PermissionDenied
-        communities.activate_policy(revision=revision, user=staff(request.user))
+        try:
+            communities.activate_policy(revision=revision, user=staff(request.user))
+        except InvalidPolicy as error:
+            messages.error(request, f"It was not put in force. {error}")
+            return redirect("admin:moderation_policyrevision_change", revision.pk)
         self.log_change(request, revision, "Put in force.")
         messages.success(request, f"Policy {revision.number} is in force in {revision.community}.")
         return redirect("admin:moderation_policyrevision_change", revision.pk)
@@ -257,86 +260,3 @@ class CommunityWordAdmin(ScopedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: CommunityWord) -> None:
         communities.drop_word(word=obj, user=staff(request.user))
-
-
-class BankForm(ModelForm):  # type: ignore[type-arg]
-    """A known-bad image, given as a picture or as its PDQ hash; only the hash is kept."""
-
-    class Meta:
-        model = BankedHash
-        fields = ("perceptual_hash", "category", "label", "community", "max_distance", "active")
-
-    picture = forms.FileField(
-        required=False,
-        widget=UnfoldAdminFileFieldWidget,
-        help_text="JPEG, PNG, WebP or GIF. It is hashed, not stored.",
-    )
-    perceptual_hash = forms.RegexField(
-        r"\A[0-9a-fA-F]{64}\Z",
-        required=False,
-        label="PDQ hash",
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Instead of a picture: 64 hexadecimal digits.",
-        error_messages={"invalid": "A PDQ hash has 64 hexadecimal digits."},
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        picture = cleaned.get("picture")
-        if picture is not None:
-            cleaned["perceptual_hash"] = _hash_of(picture)
-        elif cleaned.get("perceptual_hash"):
-            cleaned["perceptual_hash"] = cleaned["perceptual_hash"].lower()
-        elif "perceptual_hash" not in self.errors:
-            raise ValidationError("Give a picture or a PDQ hash.")
-        return cleaned
-
-
-def _hash_of(picture: Any) -> str:
-    if picture.size > get_conf().max_upload_bytes:
-        raise ValidationError({"picture": "The file is too large."})
-    try:
-        made = prepare_image(picture.read())
-    except MediaRefused as error:
-        raise ValidationError({"picture": str(error)}) from error
-    if not made.perceptual_hash:
-        raise ValidationError({"picture": "This picture is too plain to be known again."})
-    return made.perceptual_hash
-
-
-@admin.register(BankedHash)
-class BankedHashAdmin(ScopedAdmin):
-    list_display = ("banked", "category", "community", "max_distance", "active", "created_at")
-    list_filter = (CommunityFilter, "category", "active")
-    list_select_related = ("community",)
-    search_fields = ("label", "perceptual_hash")
-    ordering = ("-id",)
-    form = BankForm
-
-    @admin.display(description="Image")
-    def banked(self, banked: BankedHash) -> str:
-        return str(banked)
-
-    def get_fields(self, request: HttpRequest, obj: BankedHash | None = None) -> tuple[str, ...]:
-        given = ("picture", "perceptual_hash") if obj is None else ("perceptual_hash",)
-        return (*given, "category", "label", "community", "max_distance", "active")
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: BankedHash | None = None
-    ) -> tuple[str, ...]:
-        return () if obj is None else ("perceptual_hash", "community")
-
-    def get_form(
-        self, request: HttpRequest, obj: BankedHash | None = None, **kwargs: Any
-    ) -> type[forms.ModelForm[BankedHash]]:
-        if obj is not None:
-            kwargs["form"] = ModelForm
-        form: type[forms.ModelForm[BankedHash]] = super().get_form(request, obj, **kwargs)
-        community = form.base_fields.get("community")
-        if community is not None:
-            # Only those who answer for all communities bank an image for all of them.
-            community.required = not staff(request.user).is_superuser
-        return form
-
-    def save_model(self, request: HttpRequest, obj: BankedHash, form: Any, change: bool) -> None:
-        communities.bank_hash(banked=obj, user=staff(request.user))

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.db.models import Field, ForeignKey, JSONField, Model, QuerySet
 from django.forms import ModelChoiceField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
@@ -17,6 +19,8 @@ from unfold.paginator import InfinitePaginator
 from moderation import queries
 from moderation.admin.surroundings import staff
 from moderation.models import Community
+
+_MOST_DIGITS = 18
 
 
 def own_communities(request: HttpRequest) -> QuerySet[Community]:
@@ -36,7 +40,7 @@ class CommunityFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Model]) -> QuerySet[Model]:
         value = self.value()
-        if not value or not value.isdecimal():
+        if not value or not value.isdecimal() or len(value) > _MOST_DIGITS:
             return queryset
         path = getattr(self, "community_path", "community")
         return queryset.filter(**{f"{path}_id": int(value)})
@@ -79,6 +83,15 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
         path = self.community_path
         return rows.filter(**({"pk__in": own} if path == "" else {f"{path}__in": own}))
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if any(_is_no_key(name, str(value)) for name, value in request.GET.items()):
+            # As Django answers what it cannot filter by.
+            return redirect(f"{request.path}?{ERROR_FLAG}=1")
+        answer: HttpResponse = super().changelist_view(request, extra_context)
+        return answer
+
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
@@ -91,6 +104,11 @@ class ScopedAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold is untyped
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def _is_no_key(name: str, value: str) -> bool:
+    """Whether a filter is a number that no database looks for: it would be an error of ours."""
+    return name != SEARCH_VAR and value.lstrip("-").isdecimal() and len(value) > _MOST_DIGITS
 
 
 class ReadOnlyAdmin(ScopedAdmin):

@@ -10,6 +10,11 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
 
+from moderation import queries
+from moderation.models import Brake
+
+_MOST_BRAKES = 5
+
 # Heading, then: title, icon, address, permission that shows it.
 _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (
@@ -36,22 +41,34 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "moderation.view_communityword",
             ),
             (
+                "Reasons",
+                "quickreply",
+                "moderation_cannedreason_changelist",
+                "moderation.view_cannedreason",
+            ),
+            (
                 "Filters",
                 "filter_alt",
                 "moderation_filterrule_changelist",
                 "moderation.view_filterrule",
             ),
             (
-                "Banked images",
+                "Hash banks",
                 "image_not_supported",
-                "moderation_bankedhash_changelist",
-                "moderation.view_bankedhash",
+                "moderation_hashbank_changelist",
+                "moderation.view_hashbank",
             ),
             (
                 "Providers",
                 "dns",
                 "moderation_providers",
                 "moderation.view_provideraccount",
+            ),
+            (
+                "Policy studio",
+                "architecture",
+                "moderation_studio",
+                "moderation.add_policyrevision",
             ),
             (
                 "Experiments",
@@ -70,7 +87,35 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
     (
         "Work",
         (
+            ("Reports", "flag", "moderation_report_changelist", "moderation.view_report"),
+            (
+                "Trusted flaggers",
+                "verified_user",
+                "moderation_trustedflagger_changelist",
+                "moderation.view_trustedflagger",
+            ),
+            ("Appeals", "balance", "moderation_appeal_changelist", "moderation.view_appeal"),
+            ("Second looks", "visibility", "moderation_quality", "moderation.decide_review"),
+            ("Quality", "monitoring", "moderation_quality_figures", "moderation.view_blindcheck"),
+            (
+                "Golden items",
+                "workspace_premium",
+                "moderation_goldenitem_changelist",
+                "moderation.view_goldenitem",
+            ),
+            (
+                "Statements",
+                "article",
+                "moderation_statement_changelist",
+                "moderation.view_statement",
+            ),
             ("Decisions", "gavel", "moderation_decision_changelist", "moderation.view_decision"),
+            (
+                "Decided together",
+                "stacks",
+                "moderation_decisionbatch_changelist",
+                "moderation.view_decision",
+            ),
             (
                 "Suggested scores",
                 "recommend",
@@ -83,6 +128,12 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "history_edu",
                 "moderation_auditevent_changelist",
                 "moderation.view_auditevent",
+            ),
+            (
+                "Checkpoints",
+                "verified",
+                "moderation_auditcheckpoint_changelist",
+                "moderation.view_auditcheckpoint",
             ),
         ),
     ),
@@ -127,6 +178,16 @@ def environment_label(request: HttpRequest) -> list[str] | None:
 
 def style_sheet(_: HttpRequest) -> str:
     return static("moderation/admin/gatehouse.css")
+
+
+def braked_here(request: HttpRequest) -> list[Brake]:
+    """Return what is braked in the reader's communities, for a line on every page."""
+    braked = queries.braked_communities()
+    if not braked or not request.user.is_staff:
+        return []
+    own = queries.communities_moderated_by(staff(request.user)).filter(pk__in=braked)
+    pulled = Brake.objects.filter(released_at__isnull=True, community__in=own)
+    return list(pulled.select_related("community").order_by("-pulled_at")[:_MOST_BRAKES])
 
 
 def staff(user: AbstractBaseUser | AnonymousUser) -> User:

@@ -8,11 +8,16 @@ from datetime import datetime
 
 from cryptography.exceptions import InvalidTag
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from moderation.admin import words
-from moderation.models import ApiKey, AuditEvent, Author, Post
+from moderation.models import ApiKey, AuditEvent, Author, Decision, Enforcement, Post
 from moderation.pipeline.record import read_sealed
 from moderation.vocabulary import ActorKind, Status, Visibility
+
+# A page that is read, not searched: who wants more opens the post.
+_MOST_POSTS = 100
+_MOST_STEPS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,17 @@ class Step:
     after: str
     kind: str
     sequence: int
+    # The post that a step of a longer history is about, "" where the page is about it.
+    post: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorTimeline:
+    """An author's steps and those of their latest posts; `is_cut` says that there are more."""
+
+    steps: list[Step]
+    posts: int
+    is_cut: bool
 
 
 def post_timeline(post: Post, *, opens_notes: bool) -> list[Step]:
@@ -48,6 +64,71 @@ def post_timeline(post: Post, *, opens_notes: bool) -> list[Step]:
         )
         for event in events
     ]
+
+
+def author_timeline(author: Author, *, opens_notes: bool) -> AuthorTimeline:
+    """Return what is on the record of an author and of their latest posts, the latest first."""
+    newest = Post.objects.filter(author=author).order_by("-pk").values_list("pk", flat=True)
+    posts = [str(pk) for pk in newest[: _MOST_POSTS + 1]]
+    own = Q(subject_kind="author", subject_id=str(author.pk))
+    theirs = Q(subject_kind="post", subject_id__in=posts[:_MOST_POSTS])
+    events = list(AuditEvent.objects.filter(own | theirs).order_by("-pk")[: _MOST_STEPS + 1])
+    names = actor_names(events)
+    steps = [
+        _step(
+            event,
+            who=_who(event, author, names),
+            note=_note(event, author) if opens_notes else "",
+            post=event.subject_id if event.subject_kind == "post" else "",
+        )
+        for event in events[:_MOST_STEPS]
+    ]
+    return AuthorTimeline(
+        steps=steps,
+        posts=min(len(posts), _MOST_POSTS),
+        is_cut=len(posts) > _MOST_POSTS or len(events) > _MOST_STEPS,
+    )
+
+
+def decision_timeline(decision: Decision, *, opens_notes: bool) -> list[Step]:
+    """Return what led to a decision and what became of it, the latest first.
+
+    What led there is what befell the revision that was decided, up to then; what became of it are
+    the steps that name the decision, or the enforcement that it caused.
+    """
+    enforcement = Enforcement.objects.filter(decision=decision).first()
+    events = [
+        event
+        for event in AuditEvent.objects.filter(
+            subject_kind="post", subject_id=str(decision.post_id)
+        ).order_by("-sequence")
+        if _is_about(event, decision, enforcement)
+    ]
+    author, names = decision.post.author, actor_names(events)
+    return [
+        _step(
+            event,
+            who=_who(event, author, names),
+            note=_note(event, author) if opens_notes else "",
+        )
+        for event in events
+    ]
+
+
+def _is_about(event: AuditEvent, decision: Decision, enforcement: Enforcement | None) -> bool:
+    facts = event.facts
+    if facts.get("decision") == decision.pk:
+        return True
+    if enforcement is not None and facts.get("enforcement") == enforcement.pk:
+        return True
+    led_there = event.happened_at <= decision.decided_at and "decision" not in facts
+    return led_there and event.revision == decision.revision
+
+
+def _who(event: AuditEvent, author: Author, names: dict[tuple[str, str], str]) -> str:
+    if event.actor_kind == ActorKind.AUTHOR:
+        return str(author)
+    return names[event.actor_kind, event.actor_id]
 
 
 def actor_names(events: Sequence[AuditEvent]) -> dict[tuple[str, str], str]:
@@ -88,7 +169,7 @@ def _note(event: AuditEvent, author: Author) -> str:
     return str((opened or {}).get("note", ""))
 
 
-def _step(event: AuditEvent, *, who: str, note: str) -> Step:
+def _step(event: AuditEvent, *, who: str, note: str, post: str = "") -> Step:
     return Step(
         at=event.happened_at,
         who=who,
@@ -99,6 +180,7 @@ def _step(event: AuditEvent, *, who: str, note: str) -> Step:
         after=_after(event),
         kind=event.kind,
         sequence=event.sequence,
+        post=post,
     )
 
 

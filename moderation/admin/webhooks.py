@@ -24,6 +24,7 @@ from moderation.admin.display import Piece, pieces
 from moderation.admin.endpoint_forms import FORMS, EndpointForm, ReplayForm
 from moderation.admin.scoped import CommunityFilter, ScopedAdmin
 from moderation.admin.surroundings import staff
+from moderation.delivery import streams
 from moderation.errors import Conflict, InvalidFields, ModerationError, NotFound
 from moderation.models import DeliveryAttempt, Endpoint, OutboxMessage
 from moderation.vocabulary import DeliveryState, DisabledBecause, EndpointKind
@@ -225,8 +226,8 @@ class EndpointAdmin(ScopedAdmin):
         return self._show(request, endpoint, replay=form)
 
     def again_view(self, request: HttpRequest, message_pk: int) -> HttpResponse:
+        _must(request, "change")
         message = self._find_message(request, message_pk)
-        self._changeable(request, message.endpoint_id)
         try:
             webhooks.replay_message(message_id=message_pk, user=staff(request.user))
         except ModerationError as error:
@@ -363,6 +364,9 @@ def where_label(endpoint: Endpoint) -> str:
     if endpoint.kind == EndpointKind.CDN:
         service = str(endpoint.options.get("service", "")).capitalize()
         return f"{service} at {host}" if host else service
+    if endpoint.kind == EndpointKind.STREAM:
+        log = streams.LOGS.get(endpoint.options.get("service", ""))
+        return f"{log.label if log else 'Stream'} {endpoint.options.get('topic', '')}"
     return host
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from moderation.models import Effect, Review, VerdictRecord
-from moderation.policy.verdict import EDITED_AFTER_REJECTION, NOT_JUDGED, NOTHING_FIRED
+from moderation.policy.verdict import BRAKED, EDITED_AFTER_REJECTION, NOT_JUDGED, NOTHING_FIRED
 from moderation.vocabulary import (
     Action,
     Category,
+    DeskAction,
     DisabledBecause,
     EffectKind,
     ReviewLane,
+    Sanction,
     Severity,
 )
 
@@ -39,27 +41,61 @@ _STEPS: Final = {
     "post.queued": "put it before a moderator",
     "post.rejected": "rejected it",
     "post.rescanned": "asked for another look",
+    "appeal.opened": "objected",
+    "appeal.judged_again": "judged again for an appeal",
+    "appeal.asked": "wrote to whoever objected",
+    "appeal.replied": "wrote again about their appeal",
+    "appeal.upheld": "upheld the decision",
+    "appeal.overturned": "overturned the decision",
+    "appeal.withdrawn": "withdrew their appeal",
     "decision.approved": "approved it",
     "decision.rejected": "rejected it",
+    "decision.undone": "took the decision back",
     "review.escalated": "put it before a lead",
+    "review.noted": "left a note",
+    "review.skipped": "left it to others",
     "enforcement.reversed": "reversed an enforcement",
+    "report.created": "took in a report",
+    "report.settled": "answered a report",
+    "report.reopened": "took back the answer to a report",
+    "reporter.warned": "warned somebody of reporting without reason",
+    "reporter.muted": "left somebody's reports aside for a time",
+    "reporter.unmuted": "listened to somebody's reports again",
+    "flagger.added": "marked a trusted flagger",
+    "flagger.removed": "took away a trusted flagger's mark",
     "policy.revised": "wrote a new revision of the policy",
     "policy.activated": "put a policy revision in force",
+    "reason.changed": "changed a reason to pick from",
+    "reason.removed": "removed a reason to pick from",
     "words.changed": "changed the word list",
     "words.removed": "removed a word",
-    "bank.changed": "changed the bank of known images",
+    "bank.changed": "changed an entry of a bank",
+    "bank.filled": "banked what the post shows",
+    "bank.imported": "added a list to a bank",
+    "bank.matched": "found it among what is banked",
+    "bank.quarantined": "put a flooding entry in quarantine",
+    "bank.released": "released an entry from quarantine",
+    "bank.set_up": "set up a bank",
+    "person.erased": "erased the person",
     "filter.added": "added a filter",
     "filter.changed": "changed a filter",
     "filter.removed": "removed a filter",
+    "quality.answered": "answered a blind check",
+    "quality.passed": "left a blind check to others",
+    "quality.golden_added": "added a golden item",
+    "quality.golden_changed": "changed a golden item",
     "experiment.started": "started an experiment",
     "experiment.ended": "ended an experiment",
     "key.issued": "issued an API key",
     "key.rotated": "replaced an API key",
+    "key.changed": "changed how much an API key may send",
     "key.revoked": "revoked an API key",
     "provider.set_up": "set up a service",
     "provider.changed": "changed how a service is set up",
     "provider.removed": "removed a service",
     "provider.tried": "tried a service",
+    "brake.pulled": "let it ask a person: it blocks far more than usual",
+    "brake.released": "let it block again",
     "breaker.held": "took a service's breaker in hand",
     "breaker.released": "left a service's breaker to the rules",
     "endpoint.added": "set up an endpoint",
@@ -83,7 +119,12 @@ CONSEQUENCE: Final = {
     EffectKind.HIDE: "It no longer hides the post from readers.",
     EffectKind.QUEUE: "It no longer asks a moderator.",
     EffectKind.STRIKE: "The strike against the author is taken back.",
-    EffectKind.NOTICE: "The notice to the author no longer stands.",
+    EffectKind.NOTICE: "The notice to the author no longer stands; they are told so.",
+    EffectKind.WARNING: "The warning to the author is taken back.",
+    EffectKind.POST_HOLD: "It no longer makes the author's posts wait for their check.",
+    EffectKind.SILENCE: "It no longer keeps the author from posting.",
+    EffectKind.SUSPENSION: "It no longer suspends the author.",
+    EffectKind.BANK: "What it banked is no longer looked for.",
 }
 
 
@@ -93,6 +134,11 @@ def category_label(category: str | None) -> str:
 
 def action_label(action: str | None) -> str:
     return str(Action(action).label) if action in Action.values else (action or "")
+
+
+def answer_label(action: str | None) -> str:
+    """Say what a person concluded in the words of the desk's buttons."""
+    return str(DeskAction(action).label) if action in DeskAction.values else (action or "")
 
 
 def policy_does(action: str | None) -> str:
@@ -145,6 +191,8 @@ def _because(rule: str, category: str | None, score: float | None, threshold: fl
         return rule.replace("_", " ").capitalize()
     said = f"{category_label(category)} scored {score:.2f}"
     action = rule.rpartition(".")[2]
+    if action == BRAKED:
+        return f"{said}. It would be blocked, but its brake is pulled: a person decides."
     if threshold is None or action not in Action.values:
         return f"{said}."
     return f"{said}; the policy {_POLICY_DOES[Action(action)]} from {threshold:.2f}."
@@ -163,7 +211,12 @@ def _why_disabled(because: str) -> str:
     return str(DisabledBecause(because).label).lower() if known else because
 
 
+def _sanction(kind: str) -> str:
+    return str(Sanction(kind).label).lower() if kind in Sanction.values else kind
+
+
 _SHOWN_FACTS: Final = (
+    ("sanction", "sanction", _sanction),
     ("category", "category", category_label),
     ("score", "score", lambda value: f"{value:.2f}"),
     ("threshold", "threshold", lambda value: f"{value:.2f}"),

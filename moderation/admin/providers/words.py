@@ -25,7 +25,7 @@ OWN_JUDGES: Final = {
     "local_text": "Our own text model, with word lists for several languages.",
     "local_image": "Our own image model (an extra that has to be installed).",
     "local_video": "Frames of a video before our own image model.",
-    "hash_bank": "Images that your communities have banked.",
+    "hash_bank": "Pictures and texts that your communities have banked.",
     "reposts": "What was rejected before, word for word or byte for byte.",
     "filters": "Your communities' own filters.",
     "tesseract": "Words in pictures, read by the tesseract program of this machine.",

@@ -9,5 +9,6 @@ views/           one act each
 pages            lists page by page
 answers          posts as clients see them
 errors           every error as an HTTP answer
-serializers      the shapes of all this, for the OpenAPI document
+openapi/         the OpenAPI document beyond what the views say, and what is made of it
+serializers/     the shapes of all this, for the OpenAPI document: one file a resource
 """

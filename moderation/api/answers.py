@@ -8,13 +8,21 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
 from django.urls import reverse
 from rest_framework.response import Response
 
+from moderation import queries
 from moderation.api.errors import CONTENT_TYPE
 from moderation.models import MediaItem, Post
 from moderation.pipeline.submit import Reply
 from moderation.policy.explanation import Explanation
+
+# For how long the oldest post that waits for its verdict has waited.
+DELAY_HEADER = "X-Gatehouse-Delay"
+# Verdicts come within a second as a rule.
+DELAY_WORTH_SAYING_SECONDS = 5
+LONGEST_RETRY_SECONDS = 60
 
 
 @cache
@@ -52,6 +60,7 @@ def post_of(
     return {
         **status_of(post, explanation),
         "community": post.community.slug,
+        "reference": post.reference,
         "kind": post.kind,
         "parent": str(post.parent_id) if post.parent_id else None,
         "channel": post.channel,
@@ -87,7 +96,25 @@ def answer(reply: Reply) -> Response:
         response.headers["Location"] = links["self"]
     if reply.replayed:
         response.headers["Idempotent-Replayed"] = "true"
+    if not refused:
+        for name, value in delay_headers().items():
+            response.headers[name] = value
     return response
+
+
+def delay_headers() -> dict[str, str]:
+    """Say so when verdicts come late; what was accepted is delayed then, and never dropped."""
+    try:
+        seconds = int(queries.oldest_due_seconds())
+    except DatabaseError:
+        # What is stored is stored, whatever becomes of this question.
+        return {}
+    if seconds < DELAY_WORTH_SAYING_SECONDS:
+        return {}
+    return {
+        DELAY_HEADER: str(seconds),
+        "Retry-After": str(min(seconds, LONGEST_RETRY_SECONDS)),
+    }
 
 
 def _attachment(item: MediaItem) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
 from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +14,8 @@ from rest_framework.views import APIView
 
 from moderation.api.authentication import InScope, KeyAuthentication, SiteSession
 from moderation.api.callers import Caller
+from moderation.api.conditional import spare_what_is_known
+from moderation.api.deprecation import Deprecation
 from moderation.api.limits import HEADERS_ATTRIBUTE
 from moderation.api.parsers import BoundedJSONParser
 from moderation.vocabulary import Scope
@@ -44,6 +48,8 @@ class ApiView(APIView):
     # Without OPTIONS, which would describe views by their docstrings.
     http_method_names = ["get", "head", "post", "patch", "delete"]
     scope: ClassVar[Scope | None] = None
+    # Set where an act is going to end.
+    deprecation: ClassVar[Deprecation | None] = None
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -53,6 +59,10 @@ class ApiView(APIView):
         final.headers["Cache-Control"] = "no-store"
         for name, value in getattr(request, HEADERS_ATTRIBUTE, {}).items():
             final.headers[name] = value
+        if self.deprecation is not None:
+            self.deprecation.tell(final)
+        if request.method in SAFE_METHODS and final.status_code == HTTPStatus.OK:
+            spare_what_is_known(request, final)
         return final
 
 

@@ -16,11 +16,13 @@ from moderation import queries
 from moderation.api.limits import Bucket
 from moderation.conf import get_conf
 from moderation.coordination.token_bucket import Limit
+from moderation.credentials import DEFAULT_TIER, Tier, tier_of
 from moderation.errors import InvalidFields, NotFound
-from moderation.models import ApiKey, Community, Post
+from moderation.models import ApiKey, Appeal, Community, Post, Report
 from moderation.pipeline.record import Actor
 from moderation.pipeline.submit import Writer
-from moderation.vocabulary import ActorKind, Scope
+from moderation.queries import appeals as known
+from moderation.vocabulary import ActorKind, Priority, Scope
 
 
 class Caller(Protocol):
@@ -33,6 +35,10 @@ class Caller(Protocol):
     @property
     def actor(self) -> Actor:
         """How the record names the caller."""
+
+    @property
+    def priority(self) -> Priority:
+        """How soon the caller's posts are looked at while many wait."""
 
     @property
     def speaks_for_others(self) -> bool:
@@ -50,11 +56,22 @@ class Caller(Protocol):
     def posts(self) -> QuerySet[Post]:
         """Return what the caller may read."""
 
+    def judged_posts(self) -> QuerySet[Post]:
+        """Return the posts of which the caller may read what was decided: what is held against
+        an author outlives the post, and can be objected to.
+        """
+
     def history(self, author: str) -> QuerySet[Post]:
         """Return one author's posts; "" means all that a key opens, and a user's own.
 
         Raises `InvalidFields`.
         """
+
+    def reports(self) -> QuerySet[Report]:
+        """Return the reports that the caller may read, the newest first."""
+
+    def appeals(self) -> QuerySet[Appeal]:
+        """Return the appeals that the caller may read, the newest first."""
 
     def owns(self, post: Post) -> bool:
         """Whether the caller may change a post, and read why it was judged as it was."""
@@ -78,11 +95,15 @@ class KeyCaller:
     def actor(self) -> Actor:
         return Actor(ActorKind.API_KEY, self.key.key_id)
 
+    @property
+    def priority(self) -> Priority:
+        return Priority(self.key.priority)
+
     def may(self, scope: Scope) -> bool:
         return scope.value in self.key.scopes
 
     def bucket(self) -> Bucket:
-        return _client_bucket("key", self.client)
+        return _client_bucket("key", self.client, tier_of(self.key))
 
     def community(self, slug: str) -> Community:
         own = self.key.community
@@ -108,8 +129,23 @@ class KeyCaller:
         assert owner is not None  # a constraint of the table
         return queries.posts_of(owner)
 
+    def judged_posts(self) -> QuerySet[Post]:
+        owner = self.key.community or self.key.organisation
+        assert owner is not None  # a constraint of the table
+        return queries.posts_once_of(owner)
+
     def history(self, author: str) -> QuerySet[Post]:
         return self.posts().filter(author__external_id=author) if author else self.posts()
+
+    def reports(self) -> QuerySet[Report]:
+        owner = self.key.community or self.key.organisation
+        assert owner is not None  # a constraint of the table
+        return queries.reports_in(owner)
+
+    def appeals(self) -> QuerySet[Appeal]:
+        owner = self.key.community or self.key.organisation
+        assert owner is not None  # a constraint of the table
+        return known.appeals_in(owner)
 
     def owns(self, post: Post) -> bool:
         return True
@@ -124,6 +160,7 @@ class SiteCaller:
 
     user: User
     speaks_for_others = False
+    priority = Priority.NORMAL
 
     @property
     def client(self) -> str:
@@ -150,10 +187,19 @@ class SiteCaller:
     def posts(self) -> QuerySet[Post]:
         return queries.posts_for(self.user)
 
+    def judged_posts(self) -> QuerySet[Post]:
+        return self.posts() | Post.objects.filter(author__user=self.user.pk)
+
     def history(self, author: str) -> QuerySet[Post]:
         if author not in ("", self.client):
             raise InvalidFields.of("author", "You can list your own posts only.")
         return queries.own_posts(self.user)
+
+    def reports(self) -> QuerySet[Report]:
+        return queries.reports_of(self.user)
+
+    def appeals(self) -> QuerySet[Appeal]:
+        return known.appeals_of(self.user)
 
     def owns(self, post: Post) -> bool:
         return post.author.user_id == self.user.pk
@@ -168,6 +214,7 @@ class OpenCaller:
 
     client = "open"
     speaks_for_others = True
+    priority = Priority.NORMAL
 
     @property
     def actor(self) -> Actor:
@@ -177,7 +224,7 @@ class OpenCaller:
         return scope in (Scope.SUBMIT, Scope.READ)
 
     def bucket(self) -> Bucket:
-        return _client_bucket("open", self.client)
+        return _client_bucket("open", self.client, DEFAULT_TIER)
 
     def community(self, slug: str) -> Community:
         only = get_conf().open_content_community
@@ -188,8 +235,17 @@ class OpenCaller:
     def posts(self) -> QuerySet[Post]:
         return queries.posts_of(self.community(""))
 
+    def judged_posts(self) -> QuerySet[Post]:
+        return self.posts()
+
     def history(self, author: str) -> QuerySet[Post]:
         return self.posts().filter(author__external_id=author)
+
+    def reports(self) -> QuerySet[Report]:
+        return Report.objects.none()
+
+    def appeals(self) -> QuerySet[Appeal]:
+        return Appeal.objects.none()
 
     def owns(self, post: Post) -> bool:
         return False
@@ -205,10 +261,10 @@ OPEN_CALLER = OpenCaller()
 _AHEAD_SHARE = 200
 
 
-def _client_bucket(name: str, client: str) -> Bucket:
-    conf = get_conf()
-    limit = Limit(conf.key_rate_burst, conf.key_rate_per_second)
-    return Bucket(name, client, limit, ahead=conf.key_rate_burst // _AHEAD_SHARE)
+def _client_bucket(name: str, client: str, tier: Tier) -> Bucket:
+    return Bucket(
+        name, client, Limit(tier.burst, tier.per_second), ahead=tier.burst // _AHEAD_SHARE
+    )
 
 
 def author_bucket(author: str) -> Bucket:

@@ -11,18 +11,12 @@ from dataclasses import dataclass
 from django.http import QueryDict
 from rest_framework.request import Request
 
-from moderation.api.bodies import (
-    MAX_ALT_CHARS,
-    MAX_ID_CHARS,
-    MAX_URL_CHARS,
-    Fields,
-    read_body,
-    read_uploads,
-    unfold_form,
-)
+from moderation.api.bodies import read_uploads, unfold_form
 from moderation.api.callers import Caller
 from moderation.conf import get_conf
+from moderation.drafts import MAX_ALT_CHARS, MAX_ID_CHARS, MAX_URL_CHARS, read_body
 from moderation.errors import InvalidFields, MediaRefused
+from moderation.fields import Fields
 from moderation.pipeline.check import Draft
 from moderation.pipeline.media import NewMedia, check_upload
 

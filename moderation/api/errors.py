@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import (
@@ -60,15 +60,39 @@ KINDS: Mapping[str, Kind] = {
     "not_allowed": Kind(
         403, "The caller may not do this", "Use a key with the scope that `detail` names."
     ),
+    "author_silenced": Kind(
+        403,
+        "The author may not post now",
+        "`until` says how long, null for no end; show them `detail`. They may object.",
+    ),
+    "author_suspended": Kind(
+        403,
+        "The author may not take part now",
+        "`until` says how long, null for no end; show them `detail`. They may object.",
+    ),
     "not_found": Kind(
         404, "There is no such thing", "It does not exist, is gone, or is not yours to read."
     ),
     "method_not_allowed": Kind(
         405, "This address does not take this method", "`Allow` lists those that it takes."
     ),
-    "conflict": Kind(409, "The post has moved on", "Read it again, then decide again."),
+    "conflict": Kind(409, "Things have moved on", "Read it again, then decide again."),
     "idempotency_running": Kind(
         409, "The first request with this key still runs", "Wait for Retry-After, then repeat it."
+    ),
+    "undo_too_late": Kind(
+        409, "Others have been told of the decision", "Reverse what it caused instead."
+    ),
+    "cannot_appeal": Kind(
+        409,
+        "There is nothing to object to",
+        "`detail` says why; what was decided may have changed.",
+    ),
+    "too_late_to_appeal": Kind(
+        409, "The time to object is over", "`detail` says until when it could be appealed."
+    ),
+    "appeal_closed": Kind(
+        409, "The appeal was answered or withdrawn", "Read it again: `state` and `answer` say how."
     ),
     "stale_revision": Kind(
         412, "The post was edited meanwhile", "Read it again and send its new ETag."
@@ -150,6 +174,9 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespons
     problem = problem_of(error)
     if problem is None:
         return None
+    request = context.get("request")
+    if request is not None and (name := request.META.get("HTTP_X_REQUEST_ID")):
+        problem = replace(problem, extra={**problem.extra, "request_id": name})
     write: Callable[[Problem], HttpResponse] = getattr(
         context.get("view"), "write_problem", write_problem
     )
@@ -191,6 +218,9 @@ def _of_ours(error: errors.ModerationError) -> Problem | None:
         extra["errors"] = [{"field": name, "message": wrong} for name, wrong in error.errors]
     if isinstance(error, errors.BlockedWords):
         extra["words"] = error.details["words"]
+    if isinstance(error, errors.AuthorBarred):
+        extra["until"] = error.until.isoformat() if error.until else None
+        extra["statement"] = error.statement or None
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
         extra["violated-policies"] = [error.details["policy"]]

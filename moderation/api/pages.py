@@ -10,8 +10,10 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 from rest_framework.request import Request
 
-from moderation.api.bodies import MAX_ID_CHARS, Fields, read_page_size
+from moderation.api.bodies import read_page_size
+from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import InvalidFields
+from moderation.fields import Fields
 
 Row = TypeVar("Row", bound=Model)
 

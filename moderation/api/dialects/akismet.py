@@ -20,7 +20,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.api.base import caller_of
-from moderation.api.bodies import MAX_ID_CHARS, MAX_URL_CHARS, Fields
 from moderation.api.dialects.base import (
     FLAGGING,
     DialectView,
@@ -32,7 +31,9 @@ from moderation.api.dialects.base import (
 )
 from moderation.api.errors import Problem
 from moderation.conf import get_conf
+from moderation.drafts import MAX_ID_CHARS, MAX_URL_CHARS
 from moderation.errors import ProviderUnavailable
+from moderation.fields import Fields
 from moderation.labels import Suggestion, keep_suggestions
 from moderation.models import Community
 from moderation.models.posts import visible_text

@@ -22,14 +22,15 @@ from rest_framework.response import Response
 
 from moderation import queries
 from moderation.api.base import ApiView, caller_of
-from moderation.api.bodies import MAX_ID_CHARS, Fields
 from moderation.api.callers import KeyCaller
 from moderation.api.errors import Problem
 from moderation.api.limits import spend
 from moderation.api.views.check import check_bucket
 from moderation.conf import get_conf
 from moderation.credentials import find_key
+from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import ProviderError
+from moderation.fields import Fields
 from moderation.models import Community, PolicyRevision
 from moderation.pipeline.check import Checked, Draft, check
 from moderation.policy.document import Policy

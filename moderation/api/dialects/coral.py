@@ -23,12 +23,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation import queries
-from moderation.api.bodies import Fields
 from moderation.api.dialects.base import DialectView, answer, judge
 from moderation.api.errors import Problem, problem_of
 from moderation.api.limits import Bucket
 from moderation.conf import get_conf
 from moderation.coordination.token_bucket import Limit
+from moderation.fields import Fields
 from moderation.pipeline.check import Draft
 from moderation.policy.verdict import Verdict
 from moderation.vocabulary import Action, Category, Dialect, Scope

@@ -18,7 +18,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.api.base import caller_of
-from moderation.api.bodies import MAX_ID_CHARS, MAX_URL_CHARS, Fields
 from moderation.api.callers import KeyCaller
 from moderation.api.dialects.base import (
     COMMUNITY_HEADER,
@@ -32,7 +31,9 @@ from moderation.api.dialects.base import (
 from moderation.api.errors import Problem
 from moderation.asking import Answered
 from moderation.conf import get_conf
+from moderation.drafts import MAX_ID_CHARS, MAX_URL_CHARS
 from moderation.errors import NotFound
+from moderation.fields import Fields
 from moderation.models import ApiKey, Community
 from moderation.models.posts import TEXT_KEY
 from moderation.pipeline.check import BLOCKED_WORD, Checked, Draft

@@ -20,11 +20,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation.api.base import caller_of
-from moderation.api.bodies import MAX_ID_CHARS, Fields
 from moderation.api.dialects.base import DialectView, answer, community_of, highest, judge
 from moderation.api.errors import Problem
 from moderation.conf import get_conf
+from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import InvalidSubmission, NotAllowed, ProviderUnavailable
+from moderation.fields import Fields
 from moderation.models import Community
 from moderation.pipeline.check import Checked, Draft
 from moderation.vocabulary import Action, Category, Dialect, Outcome, Scope

@@ -13,7 +13,6 @@ from django.http import HttpResponse, JsonResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from moderation.api.bodies import MAX_URL_CHARS, Fields
 from moderation.api.dialects.base import (
     FLAGGING,
     DialectView,
@@ -28,7 +27,9 @@ from moderation.api.dialects.base import (
 from moderation.api.errors import Problem
 from moderation.api.limits import HEADERS_ATTRIBUTE
 from moderation.conf import get_conf
+from moderation.drafts import MAX_URL_CHARS
 from moderation.errors import MediaRefused
+from moderation.fields import Fields
 from moderation.models import Community
 from moderation.models.posts import TEXT_KEY
 from moderation.pipeline.check import Checked, Draft

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from moderation.api.bodies import Fields
 from moderation.errors import ModerationError
+from moderation.fields import Fields
 from moderation.labels.attributes import KNOWN
 from moderation.models import Community
 from moderation.pipeline.check import Draft

@@ -12,12 +12,12 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from moderation.api import serializers
 from moderation.api.base import ApiView, caller_of
 from moderation.api.callers import Caller
 from moderation.api.check_bodies import CheckRequest, read_check
 from moderation.api.limits import Bucket, spend
 from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
+from moderation.api.serializers import check as shapes
 from moderation.asking import Answered
 from moderation.errors import ModerationError
 from moderation.pipeline.check import Checked, check, keep_checks
@@ -28,7 +28,7 @@ class Check(ApiView):
     scope = Scope.CHECK
     parser_classes = [BoundedJSONParser, BoundedFormParser]
 
-    @extend_schema(**serializers.CHECK)
+    @extend_schema(**shapes.CHECK)
     def post(self, request: Request) -> Response:
         """Say what the community's policy would say, of one draft or of up to 100.
 

@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation import communities
-from moderation.api import serializers
 from moderation.api.answers import time_of
-from moderation.api.bodies import Fields
 from moderation.api.pages import page_of, read_page
+from moderation.api.serializers import communities as shapes
 from moderation.api.views.keyed import KeyedView, spend_reading, spend_writing
 from moderation.errors import InvalidFields, InvalidPolicy, NotFound
+from moderation.fields import Fields
 from moderation.models import Community, PolicyRevision
 from moderation.vocabulary import Scope
 
@@ -28,7 +28,7 @@ MAX_FAULT_CHARS = 500
 class ListCommunities(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.LIST_COMMUNITIES)
+    @extend_schema(**shapes.LIST_COMMUNITIES)
     def get(self, request: Request) -> Response:
         """List the communities that the key opens, by their slugs."""
         caller = spend_reading(request)
@@ -57,7 +57,7 @@ def _community(community: Community) -> dict[str, Any]:
 class ListPolicies(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.LIST_POLICIES)
+    @extend_schema(**shapes.LIST_POLICIES)
     def get(self, request: Request, slug: str) -> Response:
         """List a community's policies, the newest first."""
         community = _find(spend_reading(request).communities(), slug)
@@ -79,7 +79,7 @@ class ListPolicies(KeyedView):
 class RevisePolicy(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.REVISE_POLICY)
+    @extend_schema(**shapes.REVISE_POLICY)
     def post(self, request: Request, slug: str) -> Response:
         """Store a community's next policy; it judges once it is activated."""
         caller = spend_writing(request)
@@ -104,7 +104,7 @@ class Policies(ListPolicies, RevisePolicy):
 class ActivatePolicy(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.ACTIVATE_POLICY)
+    @extend_schema(**shapes.ACTIVATE_POLICY)
     def post(self, request: Request, slug: str, number: str) -> Response:
         """Let a policy judge from now on."""
         caller = spend_writing(request)

@@ -9,15 +9,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from moderation.api import serializers
+from moderation.api.answers import delay_headers
 from moderation.api.authentication import KeyAuthentication, OpenToAll
 from moderation.api.base import ApiView, caller_of
-from moderation.api.bodies import MAX_ID_CHARS, Fields, read_person, uuid_of
 from moderation.api.callers import Caller, author_bucket
 from moderation.api.errors import write_content_problem
 from moderation.api.limits import spend
+from moderation.api.serializers import content as shapes
 from moderation.conf import get_conf
+from moderation.drafts import MAX_ID_CHARS, read_person
 from moderation.errors import NotFound
+from moderation.fields import Fields, uuid_of
 from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, Writer, submit
 from moderation.vocabulary import Status
 
@@ -38,7 +40,7 @@ class ContentView(ApiView):
 
 
 class SubmitContent(ContentView):
-    @extend_schema(**serializers.SUBMIT_CONTENT)
+    @extend_schema(**shapes.SUBMIT_CONTENT)
     def post(self, request: Request) -> Response:
         """Store a text and queue it for screening; limited for each `userId`."""
         caller = caller_of(request)
@@ -51,8 +53,8 @@ class SubmitContent(ContentView):
         community = caller.community(slug)
         spend(request, author_bucket(f"{community.pk}:{person}"))
         post = NewPost(community=community, writer=Writer(person), body=text)
-        reply = submit(Call((post,), caller.actor, _answer))
-        return Response(reply.body, status=reply.status_code)
+        reply = submit(Call((post,), caller.actor, _answer, priority=caller.priority))
+        return Response(reply.body, status=reply.status_code, headers=delay_headers())
 
 
 def _answer(results: Sequence[Result]) -> Reply:
@@ -65,7 +67,7 @@ def _answer(results: Sequence[Result]) -> Reply:
 
 
 class GetContentStatus(ContentView):
-    @extend_schema(**serializers.GET_CONTENT_STATUS)
+    @extend_schema(**shapes.GET_CONTENT_STATUS)
     def get(self, request: Request, content_id: str) -> Response:
         """Return PENDING, APPROVED or REJECTED."""
         known = uuid_of(content_id)

@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from moderation.api import serializers
 from moderation.api.answers import time_of
+from moderation.api.serializers import decisions as shapes
 from moderation.api.views.keyed import KeyedView, spend_reading
 from moderation.api.views.posts import find_post
 from moderation.models import Decision, Enforcement, ProviderResult, VerdictRecord
@@ -20,7 +20,7 @@ from moderation.vocabulary import Scope
 class ListDecisions(KeyedView):
     scope = Scope.READ
 
-    @extend_schema(**serializers.LIST_DECISIONS)
+    @extend_schema(**shapes.LIST_DECISIONS)
     def get(self, request: Request, post_id: str) -> Response:
         """List a post's verdicts and decisions, the newest first, with their evidence."""
         post = find_post(spend_reading(request), post_id)

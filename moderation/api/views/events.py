@@ -22,13 +22,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from moderation.api import answers, serializers
+from moderation.api import answers
 from moderation.api.authentication import KeyAuthentication
-from moderation.api.bodies import MAX_ID_CHARS, Fields
 from moderation.api.callers import KeyCaller
+from moderation.api.serializers import events as shapes
 from moderation.api.views.keyed import KeyedView, spend_reading
 from moderation.api.waiting import Places
 from moderation.delivery.event_types import EVENT_TYPES, group_of, groups, wants
+from moderation.drafts import MAX_ID_CHARS
+from moderation.fields import Fields
 from moderation.models import AuditEvent
 from moderation.queries import feed
 from moderation.vocabulary import Scope, Status
@@ -65,7 +67,7 @@ class Events(KeyedView):
     # A HEAD would follow the stream for nothing.
     http_method_names = ["get"]
 
-    @extend_schema(**serializers.FOLLOW_EVENTS)
+    @extend_schema(**shapes.FOLLOW_EVENTS)
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """Follow what happens to posts: ids and status, no content."""
         follower = _read(request, spend_reading(request))

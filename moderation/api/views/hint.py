@@ -10,11 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation import queries
-from moderation.api import serializers
 from moderation.api.base import ApiView, caller_of
-from moderation.api.bodies import MAX_ID_CHARS, Fields
 from moderation.api.limits import Bucket, spend
+from moderation.api.serializers import hint as shapes
 from moderation.conf import get_conf
+from moderation.drafts import MAX_ID_CHARS
+from moderation.fields import Fields
 from moderation.providers.base import Answer, TextPart
 from moderation.providers.registry import get_provider
 from moderation.text.community_words import find_words
@@ -29,7 +30,7 @@ MOST_HINTS = 3
 class Hint(ApiView):
     scope = Scope.CHECK
 
-    @extend_schema(**serializers.HINT)
+    @extend_schema(**shapes.HINT)
     def post(self, request: Request) -> Response:
         """Say which words the community warns of or refuses, and what the text may be taken for."""
         caller = caller_of(request)

@@ -11,24 +11,28 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation import communities
-from moderation.api import serializers
 from moderation.api.answers import time_of
-from moderation.api.bodies import MAX_ID_CHARS, Fields
 from moderation.api.callers import KeyCaller
 from moderation.api.pages import page_of, read_page
+from moderation.api.serializers import keys as shapes
 from moderation.api.views.keyed import KeyedView, spend_reading, spend_writing
+from moderation.credentials import Tier, tier_of
+from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import InvalidFields, NotFound
+from moderation.fields import Fields
 from moderation.models import ApiKey, Community, Organisation
 from moderation.queries import database_now
-from moderation.vocabulary import Scope
+from moderation.vocabulary import Priority, Scope
 
 MAX_NAME_CHARS = 100
+# From the last that is looked at to the first.
+_PRIORITIES = (Priority.LOW, Priority.NORMAL, Priority.HIGH)
 
 
 class ListKeys(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.LIST_KEYS)
+    @extend_schema(**shapes.LIST_KEYS)
     def get(self, request: Request) -> Response:
         """List keys, those that are no good any more too, the newest first."""
         caller = spend_reading(request)
@@ -45,7 +49,7 @@ class ListKeys(KeyedView):
 class IssueKey(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.ISSUE_KEY)
+    @extend_schema(**shapes.ISSUE_KEY)
     def post(self, request: Request) -> Response:
         """Make a key, and tell its text this once."""
         caller = spend_writing(request)
@@ -56,6 +60,7 @@ class IssueKey(KeyedView):
         if not scopes or len(known) < len(scopes):
             fields.note("scopes", f"are among {', '.join(Scope.values)}")
         slug = fields.text("community", most=MAX_ID_CHARS)
+        tier = _tier(fields, most=tier_of(caller.key))
         expires_at = fields.moment("expires_at")
         if expires_at is not None and expires_at <= database_now():
             fields.note("expires_at", "has passed")
@@ -66,6 +71,7 @@ class IssueKey(KeyedView):
             name=name,
             user=caller.actor,
             expires_at=expires_at,
+            tier=tier,
         )
         return Response({**_key(key), "key": text}, status=201)
 
@@ -77,6 +83,23 @@ def _owner(caller: KeyCaller, slug: str) -> Community | Organisation:
     return caller.community(slug)
 
 
+def _tier(fields: Fields, *, most: Tier) -> Tier:
+    """Return what a new key may send: at most what its maker may, and just that where not said."""
+    fastest, largest = max(1, int(most.per_second)), most.burst
+    rate = fields.number("rate_per_second", least=1, most=fastest, default=0)
+    burst = fields.number("rate_burst", least=1, most=largest, default=0)
+    allowed = _PRIORITIES[: _PRIORITIES.index(most.priority) + 1]
+    priority = fields.text("priority", most=MAX_ID_CHARS) or most.priority
+    if priority not in allowed:
+        fields.note("priority", f"is one of {', '.join(allowed)}")
+        priority = most.priority
+    return Tier(
+        min(rate, most.per_second) or most.rate_per_second,
+        burst or most.rate_burst,
+        Priority(priority),
+    )
+
+
 class Keys(ListKeys, IssueKey):
     """`/keys`"""
 
@@ -84,7 +107,7 @@ class Keys(ListKeys, IssueKey):
 class RevokeKey(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.REVOKE_KEY)
+    @extend_schema(**shapes.REVOKE_KEY)
     def delete(self, request: Request, key_id: str) -> Response:
         """Revoke a key; within a second it opens nothing."""
         caller = spend_writing(request)
@@ -95,7 +118,7 @@ class RevokeKey(KeyedView):
 class RotateKey(KeyedView):
     scope = Scope.ADMIN
 
-    @extend_schema(**serializers.ROTATE_KEY)
+    @extend_schema(**shapes.ROTATE_KEY)
     def post(self, request: Request, key_id: str) -> Response:
         """Make a key's successor; the old one works for a day longer."""
         caller = spend_writing(request)
@@ -125,11 +148,15 @@ def _find_living(caller: KeyCaller, key_id: str) -> ApiKey:
 
 
 def _key(key: ApiKey) -> dict[str, Any]:
+    tier = tier_of(key)
     return {
         "id": key.key_id,
         "name": key.name,
         "community": key.community.slug if key.community else None,
         "scopes": key.scopes,
+        "rate_per_second": tier.per_second,
+        "rate_burst": tier.burst,
+        "priority": tier.priority,
         "created_at": time_of(key.created_at),
         "expires_at": time_of(key.expires_at),
         "revoked_at": time_of(key.revoked_at),

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from moderation import queries
-from moderation.api import answers, serializers
+from moderation.api import answers
 from moderation.api.base import ApiView, caller_of
 from moderation.api.bodies import (
     Edit,
@@ -28,14 +28,15 @@ from moderation.api.bodies import (
     read_new_post,
     read_new_posts,
     read_query,
-    uuid_of,
 )
 from moderation.api.callers import Caller
 from moderation.api.errors import KINDS, Problem, problem_of
 from moderation.api.limits import spend
 from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
+from moderation.api.serializers import posts as shapes
 from moderation.api.waiting import COME_BACK_SECONDS, read_wait, wait_until
 from moderation.errors import InvalidFields, ModerationError, NotAllowed, NotFound
+from moderation.fields import uuid_of
 from moderation.identifiers import first_id_at
 from moderation.models import Post
 from moderation.pipeline.edit import delete_post, edit_post
@@ -46,13 +47,14 @@ from moderation.vocabulary import Status
 class SubmitPost(ApiView):
     parser_classes = [BoundedJSONParser, BoundedFormParser]
 
-    @extend_schema(**serializers.SUBMIT_POST)
+    @extend_schema(**shapes.SUBMIT_POST)
     def post(self, request: Request) -> Response:
         """Store a post and queue it for screening."""
         caller = caller_of(request)
         spend(request, caller.bucket())
         post = read_new_post(request, caller)
-        call = Call((post,), caller.actor, _answer_one, read_idempotency(request, caller))
+        idempotency = read_idempotency(request, caller)
+        call = Call((post,), caller.actor, _answer_one, idempotency, caller.priority)
         return answers.answer(submit(call))
 
 
@@ -63,7 +65,7 @@ def _answer_one(results: Sequence[Result]) -> Reply:
 
 
 class ListPosts(ApiView):
-    @extend_schema(**serializers.LIST_POSTS)
+    @extend_schema(**shapes.LIST_POSTS)
     def get(self, request: Request) -> Response:
         """List posts, the newest first: a community's, or one author's."""
         caller = caller_of(request)
@@ -78,7 +80,7 @@ class Posts(SubmitPost, ListPosts):
 
 
 class SubmitPosts(ApiView):
-    @extend_schema(**serializers.SUBMIT_POSTS)
+    @extend_schema(**shapes.SUBMIT_POSTS)
     def post(self, request: Request) -> Response:
         """Store up to 100 posts in one transaction; each has a result of its own."""
         caller = caller_of(request)
@@ -90,7 +92,7 @@ class SubmitPosts(ApiView):
 
         sound = tuple(post for post in posts if isinstance(post, NewPost))
         try:
-            reply = submit(Call(sound, caller.actor, answer, idempotency))
+            reply = submit(Call(sound, caller.actor, answer, idempotency, caller.priority))
         except ModerationError as error:
             # A call of one post raises what refused it; here that is the post's own result.
             if len(sound) != 1 or not _is_about_the_post(error):
@@ -138,7 +140,7 @@ def _item(number: int, result: Result) -> dict[str, Any]:
 
 
 class GetPost(ApiView):
-    @extend_schema(**serializers.GET_POST)
+    @extend_schema(**shapes.GET_POST)
     def get(self, request: Request, post_id: str) -> Response:
         """Return a post with its text, as its current revision stands."""
         caller = caller_of(request)
@@ -150,7 +152,7 @@ class GetPost(ApiView):
 class EditPost(ApiView):
     parser_classes = [BoundedJSONParser, BoundedFormParser]
 
-    @extend_schema(**serializers.EDIT_POST)
+    @extend_schema(**shapes.EDIT_POST)
     def patch(self, request: Request, post_id: str) -> Response:
         """Make a new revision; it is judged before it is trusted."""
         caller = caller_of(request)
@@ -175,11 +177,12 @@ def _edit(post: Post, edit: Edit, base_revision: int | None, caller: Caller) -> 
         body=edit.body,
         media=edit.media,
         keep_media_ids=edit.keep_media_ids,
+        priority=caller.priority,
     )
 
 
 class DeletePost(ApiView):
-    @extend_schema(**serializers.DELETE_POST)
+    @extend_schema(**shapes.DELETE_POST)
     def delete(self, request: Request, post_id: str) -> Response:
         """Take a post away from every reader."""
         caller = caller_of(request)
@@ -194,7 +197,7 @@ class OnePost(GetPost, EditPost, DeletePost):
 
 
 class GetStatus(ApiView):
-    @extend_schema(**serializers.GET_STATUS)
+    @extend_schema(**shapes.GET_STATUS)
     def get(self, request: Request, post_id: str) -> Response:
         """Return where a post stands, and why."""
         caller = caller_of(request)
@@ -208,6 +211,19 @@ def find_post(caller: Caller, post_id: str) -> Post:
     """Return a post that a caller may read. Raises `NotFound`."""
     known = uuid_of(post_id)
     posts = caller.posts().select_related("author", "community")
+    post = posts.filter(pk=known).first() if known else None
+    if post is None:
+        raise NotFound("There is no such post.")
+    return post
+
+
+def find_judged_post(caller: Caller, post_id: str) -> Post:
+    """Return a post of which a caller may read what was decided, even if it is deleted.
+
+    Raises `NotFound`.
+    """
+    known = uuid_of(post_id)
+    posts = caller.judged_posts().select_related("author", "community")
     post = posts.filter(pk=known).first() if known else None
     if post is None:
         raise NotFound("There is no such post.")
@@ -255,6 +271,8 @@ def _page(request: Request, query: Query, history: QuerySet[Post]) -> tuple[list
         history = history.filter(status=query.status)
     if query.channel:
         history = history.filter(channel=query.channel)
+    if query.reference:
+        history = history.filter(reference=query.reference)
     if query.community:
         history = history.filter(community__slug=query.community)
     # Ids are made with the post and stand in an index; times are not in one.

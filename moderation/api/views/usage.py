@@ -8,9 +8,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from moderation.api import serializers
-from moderation.api.bodies import MAX_ID_CHARS, Fields
+from moderation.api.serializers import usage as shapes
 from moderation.api.views.keyed import KeyedView, spend_reading
+from moderation.drafts import MAX_ID_CHARS
+from moderation.fields import Fields
 from moderation.queries import database_now
 from moderation.queries.usage import usage_of
 from moderation.vocabulary import Scope
@@ -23,7 +24,7 @@ YEARS = range(2001, 2100)
 class GetUsage(KeyedView):
     scope = Scope.READ
 
-    @extend_schema(**serializers.GET_USAGE)
+    @extend_schema(**shapes.GET_USAGE)
     def get(self, request: Request) -> Response:
         """Count posts and kept checks of each day (UTC): a community's, or one key's."""
         caller = spend_reading(request)

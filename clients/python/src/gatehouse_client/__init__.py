@@ -4,6 +4,9 @@ from gatehouse_client._version import __version__
 from gatehouse_client.aio import AsyncGatehouse
 from gatehouse_client.answers import (
     Accepted,
+    Appeal,
+    AppealMessage,
+    AppealPage,
     Attachment,
     Bulk,
     BulkItem,
@@ -15,6 +18,8 @@ from gatehouse_client.answers import (
     Post,
     PostStatus,
     Reason,
+    Report,
+    ReportPage,
     Verdict,
     Word,
 )
@@ -44,6 +49,7 @@ from gatehouse_client.errors import (
     Unreachable,
     WebhookRefused,
 )
+from gatehouse_client.events import Event
 from gatehouse_client.retries import Retries
 from gatehouse_client.webhooks import WebhookEvent, verify_webhook
 from gatehouse_client.words import Action, Status, Visibility
@@ -52,6 +58,9 @@ __all__ = [
     "Accepted",
     "Action",
     "AllRefused",
+    "Appeal",
+    "AppealMessage",
+    "AppealPage",
     "AsyncGatehouse",
     "Attachment",
     "Author",
@@ -60,6 +69,7 @@ __all__ = [
     "BulkItem",
     "Conflict",
     "Draft",
+    "Event",
     "Evidence",
     "FieldError",
     "FlaggedSpan",
@@ -84,6 +94,8 @@ __all__ = [
     "ProblemError",
     "RateLimited",
     "Reason",
+    "Report",
+    "ReportPage",
     "Retries",
     "ServerFailed",
     "StaleRevision",

@@ -10,9 +10,22 @@ from typing import Self, TypeVar
 import httpx2
 
 from gatehouse_client import calls
-from gatehouse_client.answers import Accepted, Bulk, Hint, Page, Post, PostStatus, Verdict
+from gatehouse_client.answers import (
+    Accepted,
+    Appeal,
+    AppealPage,
+    Bulk,
+    Hint,
+    Page,
+    Post,
+    PostStatus,
+    Report,
+    ReportPage,
+    Verdict,
+)
 from gatehouse_client.calls import Call
 from gatehouse_client.drafts import Author, Draft, Media, NewPost
+from gatehouse_client.events import Event, Following
 from gatehouse_client.exchange import TIMEOUT_SECONDS, Exchange, Settings, options_of
 from gatehouse_client.patience import Patience
 from gatehouse_client.retries import Retries
@@ -69,6 +82,7 @@ class AsyncGatehouse:
         text: str = "",
         title: str = "",
         channel: str = "",
+        reference: str = "",
         parent: str = "",
         media: Sequence[Media] = (),
         community: str = "",
@@ -84,6 +98,7 @@ class AsyncGatehouse:
             text=text,
             title=title,
             channel=channel,
+            reference=reference,
             parent=parent,
             media=media,
             community=community or self._settings.community,
@@ -207,6 +222,103 @@ class AsyncGatehouse:
                 return status
             await asyncio.sleep(wait)
 
+    # Reports
+
+    async def report(
+        self,
+        post_id: str,
+        *,
+        reporter: Author | str,
+        category: str,
+        explanation: str = "",
+        idempotency_key: str | None = None,
+    ) -> Report:
+        """Report a post as one of your people; the same one's report of the same content is one."""
+        return await self._send(
+            calls.report(
+                post_id,
+                reporter=reporter,
+                category=category,
+                explanation=explanation,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def get_report(self, number: str) -> Report:
+        """Return a report with what it was answered."""
+        return await self._send(calls.get_report(number))
+
+    async def list_reports(
+        self,
+        *,
+        state: str = "",
+        post_id: str = "",
+        reporter: str = "",
+        page_size: int = 50,
+        cursor: str = "",
+    ) -> ReportPage:
+        """Return one page of reports, the newest first."""
+        return await self._send(
+            calls.list_reports(
+                state=state,
+                post_id=post_id,
+                reporter=reporter,
+                page_size=page_size,
+                cursor=cursor,
+            )
+        )
+
+    # Appeals
+
+    async def appeal(
+        self,
+        post_id: str,
+        text: str,
+        *,
+        statement: str = "",
+        report: str = "",
+        author_id: str = "",
+        idempotency_key: str | None = None,
+    ) -> Appeal:
+        """Object to what was decided of a post: the newest restriction, or that of a statement.
+
+        With `report`, to the refusal of that report. `author_id` makes sure whose appeal it is.
+        """
+        return await self._send(
+            calls.appeal(
+                post_id,
+                text=text,
+                statement=statement,
+                report=report,
+                author_id=author_id,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def get_appeal(self, number: str) -> Appeal:
+        """Return an appeal with its conversation and its answer."""
+        return await self._send(calls.get_appeal(number))
+
+    async def list_appeals(
+        self, *, state: str = "", post_id: str = "", page_size: int = 50, cursor: str = ""
+    ) -> AppealPage:
+        """Return one page of appeals, the newest first, without their conversations."""
+        return await self._send(
+            calls.list_appeals(state=state, post_id=post_id, page_size=page_size, cursor=cursor)
+        )
+
+    async def write_to_appeal(
+        self, number: str, text: str, *, idempotency_key: str | None = None
+    ) -> Appeal:
+        """Add what whoever objects has to say."""
+        return await self._send(
+            calls.write_to_appeal(number, text=text, idempotency_key=idempotency_key)
+        )
+
+    async def withdraw_appeal(self, number: str, *, idempotency_key: str | None = None) -> Appeal:
+        """End an appeal: what was decided stands."""
+        return await self._send(calls.withdraw_appeal(number, idempotency_key=idempotency_key))
+
     # Asking without posting
 
     async def check(
@@ -244,6 +356,42 @@ class AsyncGatehouse:
     async def hint(self, text: str, *, community: str = "") -> Hint:
         """Return what to tell a person who is still typing."""
         return await self._send(calls.hint(text, community=community or self._settings.community))
+
+    # What happens
+
+    async def events(
+        self, *, types: Sequence[str] = (), community: str = "", after: str = ""
+    ) -> AsyncIterator[Event]:
+        """Follow what happens to posts from now on, or after the event with the id `after`.
+
+        `types` are types of events or groups as `post.*`. Goes on after breaks where it was, and
+        never ends by itself; raises what the server says is wrong, or `Unreachable` after as many
+        failures in a row as there are attempts.
+        """
+        following = Following(
+            types=types,
+            community=community or self._settings.community,
+            after=after,
+            retries=self._settings.retries,
+        )
+        while True:
+            try:
+                response = await self._http.send(following.request(self._http), stream=True)
+                try:
+                    if response.is_success:
+                        async for line in response.aiter_lines():
+                            event = following.feed(line)
+                            if event is not None:
+                                yield event
+                        wait = following.pause_seconds
+                    else:
+                        await response.aread()
+                        wait = following.wait_after_refusal(response)
+                finally:
+                    await response.aclose()
+            except httpx2.RequestError as error:
+                wait = following.wait_after_failure(error)
+            await asyncio.sleep(wait)
 
     async def _send(self, call: Call[T]) -> T:
         exchange = Exchange(call, self._settings.retries)

@@ -125,6 +125,7 @@ class Post(PostStatus):
     kind: str
     parent: str | None
     channel: str
+    reference: str
     author_id: str
     author_name: str
     title: str
@@ -143,6 +144,7 @@ class Post(PostStatus):
             kind=facts.text("kind"),
             parent=facts.text_or_none("parent"),
             channel=facts.text("channel"),
+            reference=facts.text("reference"),
             author_id=author.text("id"),
             author_name=author.text("name"),
             title=facts.text("title"),
@@ -158,6 +160,127 @@ class Page:
     """Some posts of a list. `next_cursor` leads to those that follow, None at the end."""
 
     posts: Sequence[Post]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Somebody's report of a post. `state` is `open`, `acted_on`, `refused` or `muted`.
+
+    `answer` is for whoever reported; `decided_by` is "" while nobody has decided. `reporter_id` is
+    None for a notice without an account.
+    """
+
+    number: str
+    post_id: str
+    revision: int
+    community: str
+    reporter_id: str | None
+    source: str
+    category: str
+    explanation: str
+    state: str
+    answer: str
+    decided_by: str
+    created_at: datetime
+    settled_at: datetime | None
+    replayed: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, facts: Facts, *, replayed: bool = False) -> Self:
+        reporter, answer = facts.nested_or_none("reporter"), facts.nested("answer")
+        return cls(
+            number=facts.text("number"),
+            post_id=facts.text("post"),
+            revision=facts.whole("revision"),
+            community=facts.text("community"),
+            reporter_id=reporter.text("id") if reporter else None,
+            source=facts.text("source"),
+            category=facts.text("category"),
+            explanation=facts.text("explanation"),
+            state=facts.text("state"),
+            answer=answer.text("text"),
+            decided_by=answer.text("decided_by"),
+            created_at=facts.time("created_at"),
+            settled_at=facts.time_or_none("settled_at"),
+            replayed=replayed,
+            raw=facts.raw,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """Some reports of a list. `next_cursor` leads to those that follow, None at the end."""
+
+    reports: Sequence[Report]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AppealMessage:
+    """One contribution to the conversation about an appeal; `by` is `author` or `moderator`."""
+
+    by: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """An objection. `state` is `open`, `upheld`, `overturned` or `withdrawn`.
+
+    It is about the `statement` of reasons of that number, or about a `report`'s refusal. `messages`
+    are absent from a list's appeals.
+    """
+
+    number: str
+    post_id: str
+    community: str
+    appellant_id: str | None
+    statement: str | None
+    report: str | None
+    state: str
+    answer: str
+    created_at: datetime
+    due_at: datetime
+    is_overdue: bool
+    closed_at: datetime | None
+    messages: Sequence[AppealMessage] = ()
+    replayed: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def read(cls, facts: Facts, *, replayed: bool = False) -> Self:
+        appellant = facts.nested_or_none("appellant")
+        messages = facts.each("messages") if "messages" in facts else ()
+        return cls(
+            number=facts.text("number"),
+            post_id=facts.text("post"),
+            community=facts.text("community"),
+            appellant_id=appellant.text("id") if appellant else None,
+            statement=facts.text_or_none("statement"),
+            report=facts.text_or_none("report"),
+            state=facts.text("state"),
+            answer=facts.text("answer"),
+            created_at=facts.time("created_at"),
+            due_at=facts.time("due_at"),
+            is_overdue=facts.flag("is_overdue"),
+            closed_at=facts.time_or_none("closed_at"),
+            messages=[
+                AppealMessage(said.text("by"), said.text("text"), said.time("at"))
+                for said in messages
+            ],
+            replayed=replayed,
+            raw=facts.raw,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AppealPage:
+    """Some appeals of a list. `next_cursor` leads to those that follow, None at the end."""
+
+    appeals: Sequence[Appeal]
     next_cursor: str | None
 
 

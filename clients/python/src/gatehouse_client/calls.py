@@ -14,14 +14,18 @@ from uuid import UUID, uuid4
 
 from gatehouse_client.answers import (
     Accepted,
+    Appeal,
+    AppealPage,
     Bulk,
     Hint,
     Page,
     Post,
     PostStatus,
+    Report,
+    ReportPage,
     Verdict,
 )
-from gatehouse_client.drafts import Draft, Media, NewPost, filled
+from gatehouse_client.drafts import Author, Draft, Media, NewPost, filled
 from gatehouse_client.errors import MalformedAnswer
 from gatehouse_client.facts import Facts
 
@@ -29,6 +33,9 @@ T = TypeVar("T")
 
 # What the server takes in one bulk request, and in one batch of checks.
 MOST_AT_ONCE = 100
+# What may stand in an address.
+_NUMBER = re.compile(r"[0-9A-Z-]{1,32}")
+_APPEALS_NUMBER = re.compile(r"[0-9A-Za-z-]{1,32}")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -161,6 +168,106 @@ def list_posts(
     )
 
 
+def report(
+    post_id: str,
+    *,
+    reporter: Author | str,
+    category: str,
+    explanation: str,
+    idempotency_key: str | None,
+) -> Call[Report]:
+    who = Author(reporter) if isinstance(reporter, str) else reporter
+    return Call(
+        method="POST",
+        path=f"{_post_path(post_id)}/reports",
+        body={"reporter": {"id": who.id} | filled(name=who.name), "category": category}
+        | filled(explanation=explanation),
+        headers=_idempotency(idempotency_key),
+        is_repeatable=True,
+        read=lambda answer: Report.read(answer.facts, replayed=answer.replayed),
+    )
+
+
+def get_report(number: str) -> Call[Report]:
+    if not _NUMBER.fullmatch(number):
+        raise ValueError("This is no report's number.")
+    return Call(
+        method="GET",
+        path=f"reports/{number}",
+        is_repeatable=True,
+        read=lambda answer: Report.read(answer.facts),
+    )
+
+
+def list_reports(
+    *, state: str, post_id: str, reporter: str, page_size: int, cursor: str
+) -> Call[ReportPage]:
+    wanted = filled(state=state, post=post_id, reporter=reporter, cursor=cursor)
+    return Call(
+        method="GET",
+        path="reports",
+        params=wanted | {"limit": str(page_size)},
+        is_repeatable=True,
+        read=_read_reports,
+    )
+
+
+def appeal(
+    post_id: str,
+    *,
+    text: str,
+    statement: str,
+    report: str,
+    author_id: str,
+    idempotency_key: str | None,
+) -> Call[Appeal]:
+    return Call(
+        method="POST",
+        path=f"{_post_path(post_id)}/appeals",
+        body={"text": text}
+        | filled(statement=statement, report=report)
+        | ({"author": {"id": author_id}} if author_id else {}),
+        headers=_idempotency(idempotency_key),
+        is_repeatable=True,
+        read=_read_appeal,
+    )
+
+
+def get_appeal(number: str) -> Call[Appeal]:
+    return Call(method="GET", path=_appeal_path(number), is_repeatable=True, read=_read_appeal)
+
+
+def list_appeals(*, state: str, post_id: str, page_size: int, cursor: str) -> Call[AppealPage]:
+    return Call(
+        method="GET",
+        path="appeals",
+        params=filled(state=state, post=post_id, cursor=cursor) | {"limit": str(page_size)},
+        is_repeatable=True,
+        read=_read_appeals,
+    )
+
+
+def write_to_appeal(number: str, *, text: str, idempotency_key: str | None) -> Call[Appeal]:
+    return Call(
+        method="POST",
+        path=f"{_appeal_path(number)}/messages",
+        body={"text": text},
+        headers=_idempotency(idempotency_key),
+        is_repeatable=True,
+        read=_read_appeal,
+    )
+
+
+def withdraw_appeal(number: str, *, idempotency_key: str | None) -> Call[Appeal]:
+    return Call(
+        method="POST",
+        path=f"{_appeal_path(number)}/withdraw",
+        headers=_idempotency(idempotency_key),
+        is_repeatable=True,
+        read=_read_appeal,
+    )
+
+
 def check(draft: Draft, *, deadline_ms: int | None, keep: bool) -> Call[Verdict]:
     return Call(
         method="POST",
@@ -212,6 +319,34 @@ def _read_page(answer: Answer) -> Page:
         posts=[Post.read(item) for item in facts.each("results")],
         next_cursor=None if following is None else _cursor_in(following),
     )
+
+
+def _read_reports(answer: Answer) -> ReportPage:
+    facts = answer.facts
+    following = facts.text_or_none("next")
+    return ReportPage(
+        reports=[Report.read(item) for item in facts.each("results")],
+        next_cursor=None if following is None else _cursor_in(following),
+    )
+
+
+def _read_appeal(answer: Answer) -> Appeal:
+    return Appeal.read(answer.facts, replayed=answer.replayed)
+
+
+def _read_appeals(answer: Answer) -> AppealPage:
+    facts = answer.facts
+    following = facts.text_or_none("next")
+    return AppealPage(
+        appeals=[Appeal.read(item) for item in facts.each("results")],
+        next_cursor=None if following is None else _cursor_in(following),
+    )
+
+
+def _appeal_path(number: str) -> str:
+    if not _APPEALS_NUMBER.fullmatch(number):
+        raise ValueError("This is no appeal's number.")
+    return f"appeals/{number}"
 
 
 def _cursor_in(address: str) -> str:

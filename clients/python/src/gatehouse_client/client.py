@@ -10,9 +10,22 @@ from typing import Self, TypeVar
 import httpx2
 
 from gatehouse_client import calls
-from gatehouse_client.answers import Accepted, Bulk, Hint, Page, Post, PostStatus, Verdict
+from gatehouse_client.answers import (
+    Accepted,
+    Appeal,
+    AppealPage,
+    Bulk,
+    Hint,
+    Page,
+    Post,
+    PostStatus,
+    Report,
+    ReportPage,
+    Verdict,
+)
 from gatehouse_client.calls import Call
 from gatehouse_client.drafts import Author, Draft, Media, NewPost
+from gatehouse_client.events import Event, Following
 from gatehouse_client.exchange import TIMEOUT_SECONDS, Exchange, Settings, options_of
 from gatehouse_client.patience import Patience
 from gatehouse_client.retries import Retries
@@ -69,6 +82,7 @@ class Gatehouse:
         text: str = "",
         title: str = "",
         channel: str = "",
+        reference: str = "",
         parent: str = "",
         media: Sequence[Media] = (),
         community: str = "",
@@ -84,6 +98,7 @@ class Gatehouse:
             text=text,
             title=title,
             channel=channel,
+            reference=reference,
             parent=parent,
             media=media,
             community=community or self._settings.community,
@@ -206,6 +221,101 @@ class Gatehouse:
                 return status
             time.sleep(wait)
 
+    # Reports
+
+    def report(
+        self,
+        post_id: str,
+        *,
+        reporter: Author | str,
+        category: str,
+        explanation: str = "",
+        idempotency_key: str | None = None,
+    ) -> Report:
+        """Report a post as one of your people; the same one's report of the same content is one."""
+        return self._send(
+            calls.report(
+                post_id,
+                reporter=reporter,
+                category=category,
+                explanation=explanation,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def get_report(self, number: str) -> Report:
+        """Return a report with what it was answered."""
+        return self._send(calls.get_report(number))
+
+    def list_reports(
+        self,
+        *,
+        state: str = "",
+        post_id: str = "",
+        reporter: str = "",
+        page_size: int = 50,
+        cursor: str = "",
+    ) -> ReportPage:
+        """Return one page of reports, the newest first."""
+        return self._send(
+            calls.list_reports(
+                state=state,
+                post_id=post_id,
+                reporter=reporter,
+                page_size=page_size,
+                cursor=cursor,
+            )
+        )
+
+    # Appeals
+
+    def appeal(
+        self,
+        post_id: str,
+        text: str,
+        *,
+        statement: str = "",
+        report: str = "",
+        author_id: str = "",
+        idempotency_key: str | None = None,
+    ) -> Appeal:
+        """Object to what was decided of a post: the newest restriction, or that of a statement.
+
+        With `report`, to the refusal of that report. `author_id` makes sure whose appeal it is.
+        """
+        return self._send(
+            calls.appeal(
+                post_id,
+                text=text,
+                statement=statement,
+                report=report,
+                author_id=author_id,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def get_appeal(self, number: str) -> Appeal:
+        """Return an appeal with its conversation and its answer."""
+        return self._send(calls.get_appeal(number))
+
+    def list_appeals(
+        self, *, state: str = "", post_id: str = "", page_size: int = 50, cursor: str = ""
+    ) -> AppealPage:
+        """Return one page of appeals, the newest first, without their conversations."""
+        return self._send(
+            calls.list_appeals(state=state, post_id=post_id, page_size=page_size, cursor=cursor)
+        )
+
+    def write_to_appeal(
+        self, number: str, text: str, *, idempotency_key: str | None = None
+    ) -> Appeal:
+        """Add what whoever objects has to say."""
+        return self._send(calls.write_to_appeal(number, text=text, idempotency_key=idempotency_key))
+
+    def withdraw_appeal(self, number: str, *, idempotency_key: str | None = None) -> Appeal:
+        """End an appeal: what was decided stands."""
+        return self._send(calls.withdraw_appeal(number, idempotency_key=idempotency_key))
+
     # Asking without posting
 
     def check(
@@ -243,6 +353,42 @@ class Gatehouse:
     def hint(self, text: str, *, community: str = "") -> Hint:
         """Return what to tell a person who is still typing."""
         return self._send(calls.hint(text, community=community or self._settings.community))
+
+    # What happens
+
+    def events(
+        self, *, types: Sequence[str] = (), community: str = "", after: str = ""
+    ) -> Iterator[Event]:
+        """Follow what happens to posts from now on, or after the event with the id `after`.
+
+        `types` are types of events or groups as `post.*`. Goes on after breaks where it was, and
+        never ends by itself; raises what the server says is wrong, or `Unreachable` after as many
+        failures in a row as there are attempts.
+        """
+        following = Following(
+            types=types,
+            community=community or self._settings.community,
+            after=after,
+            retries=self._settings.retries,
+        )
+        while True:
+            try:
+                response = self._http.send(following.request(self._http), stream=True)
+                try:
+                    if response.is_success:
+                        for line in response.iter_lines():
+                            event = following.feed(line)
+                            if event is not None:
+                                yield event
+                        wait = following.pause_seconds
+                    else:
+                        response.read()
+                        wait = following.wait_after_refusal(response)
+                finally:
+                    response.close()
+            except httpx2.RequestError as error:
+                wait = following.wait_after_failure(error)
+            time.sleep(wait)
 
     def _send(self, call: Call[T]) -> T:
         exchange = Exchange(call, self._settings.retries)

@@ -57,12 +57,15 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPost:
-    """A post to submit. `parent` is the id of the topic that it replies to."""
+    """A post to submit. `parent` is the id of the topic that it replies to, `reference` your own
+    id of the post.
+    """
 
     author: Author | str
     text: str = ""
     title: str = ""
     channel: str = ""
+    reference: str = ""
     parent: str = ""
     media: Sequence[Media] = ()
     community: str = ""
@@ -88,6 +91,7 @@ class NewPost:
             text=self.text,
             title=self.title,
             channel=self.channel,
+            reference=self.reference,
             parent=self.parent,
             community=self.community,
         )

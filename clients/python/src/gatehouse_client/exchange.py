@@ -131,7 +131,7 @@ class Exchange(Generic[T]):
         self._may_be_done |= not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
         wait = self._retries.wait_before_next(self._tried)
         if wait is None:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
         return wait
 
     def wait_after_answer(self, response: httpx2.Response) -> float | None:
@@ -160,7 +160,8 @@ class Exchange(Generic[T]):
         return self._call.read(Answer(_json_of(response), replayed))
 
 
-def _unreachable(error: httpx2.TransportError) -> GatehouseError:
+def unreachable(error: httpx2.TransportError) -> GatehouseError:
+    """Return what to raise when there was no answer."""
     if isinstance(error, httpx2.TimeoutException):
         return TimedOut(f"No answer in time ({type(error).__name__}).")
     if isinstance(error, httpx2.UnsupportedProtocol | httpx2.LocalProtocolError):

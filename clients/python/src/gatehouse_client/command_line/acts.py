@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import os
 import sys
@@ -100,6 +101,7 @@ def _submit(client: Gatehouse, chosen: argparse.Namespace) -> int:
         text=_text_of(chosen.text),
         title=chosen.title,
         channel=chosen.channel,
+        reference=chosen.reference,
         parent=chosen.parent,
         media=[Media.from_file(path) for path in chosen.media],
         idempotency_key=chosen.idempotency_key,
@@ -116,6 +118,20 @@ def _status(client: Gatehouse, chosen: argparse.Namespace) -> int:
     if chosen.wait is None:
         return _report(client.get_status(chosen.id), chosen)
     return _report(client.wait_for_verdict(chosen.id, timeout_seconds=chosen.wait), chosen)
+
+
+def _tail(client: Gatehouse, chosen: argparse.Namespace) -> int:
+    types = [name for name in chosen.types.split(",") if name]
+    events = client.events(types=types, after=chosen.after)
+    for event in itertools.islice(events, chosen.count):
+        if chosen.json:
+            # One line each, for programs that read along.
+            _print(json.dumps(event.raw, ensure_ascii=False))
+        else:
+            at = event.happened_at.astimezone().isoformat(timespec="seconds")
+            _print(f"{event.id} {at} {event.type} {event.post_id} {event.status or '-'}")
+        sys.stdout.flush()
+    return ALLOWED
 
 
 def _report(status: PostStatus, chosen: argparse.Namespace) -> int:
@@ -136,6 +152,7 @@ _ACTS: Mapping[str, Callable[[Gatehouse, argparse.Namespace], int]] = {
     "check": _check,
     "submit": _submit,
     "status": _status,
+    "tail": _tail,
 }
 
 

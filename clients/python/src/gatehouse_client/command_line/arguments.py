@@ -24,7 +24,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"gatehouse-client {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_check, _add_submit, _add_status):
+    for add in (_add_check, _add_submit, _add_status, _add_tail):
         add(commands, _common())
     chosen = parser.parse_args(arguments)
     if chosen.command == "check":
@@ -80,6 +80,7 @@ def _add_submit(
     submit.add_argument("--author-name", default="")
     submit.add_argument("--title", default="")
     submit.add_argument("--channel", default="")
+    submit.add_argument("--reference", default="", help="your own id of the post")
     submit.add_argument("--parent", default="", help="the id of the topic that it replies to")
     submit.add_argument("--media", action="append", default=[], metavar="PATH", help="a file")
     submit.add_argument("--idempotency-key", help="makes repeating this command safe")
@@ -92,6 +93,17 @@ def _add_status(
     status = commands.add_parser("status", parents=[common], help="where a post stands, and why")
     status.add_argument("id", help="the post's id")
     _add_waiting(status)
+
+
+def _add_tail(
+    commands: _Commands[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    tail = commands.add_parser("tail", parents=[common], help="what happens to posts, as it does")
+    tail.add_argument(
+        "--types", default="", help="types of events or groups as post.*, with commas between"
+    )
+    tail.add_argument("--after", default="", metavar="ID", help="go on after this event")
+    tail.add_argument("--count", type=int, metavar="N", help="end after so many events")
 
 
 def _add_waiting(command: argparse.ArgumentParser) -> None:

@@ -5,3 +5,10 @@ from django.contrib.admin.apps import AdminConfig
 
 class BackOfficeConfig(AdminConfig):
     default_site = "platform_site.back_office.GatehouseAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        # Models can be imported now.
+        from platform_site import forgetting
+
+        forgetting.listen()

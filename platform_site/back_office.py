@@ -24,15 +24,20 @@ class GatehouseAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is un
     def extra_urls(self) -> list[URLPattern | URLResolver]:
         """Return the pages that belong to no model."""
         # The pages need the site, which needs Django's registry: imported once both are ready.
-        from moderation.admin import operations, providers
+        from moderation.admin import audit, operations, providers, quality, studio
 
         return [
+            path("audit/", include(audit.urls())),
             path("operations/", include(operations.urls())),
             path("providers/", include(providers.urls())),
+            path("quality/", include(quality.urls())),
+            path("studio/", include(studio.urls())),
         ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from moderation.admin import surroundings
+
         context: dict[str, Any] = super().each_context(request)
         # Unfold would write its colours into the page, which our content security policy refuses;
         # they come as a style sheet of ours.
-        return {**context, "colors": None}
+        return {**context, "colors": None, "braked_here": surroundings.braked_here(request)}

@@ -132,6 +132,10 @@ def positive(name: str) -> float:
     return read_float(name, default=1, low=0.001)
 
 
+def seconds(name: str) -> float:
+    return read_float(name, default=0, low=0.0)
+
+
 def words(name: str) -> frozenset[str]:
     return frozenset(read_list(name))
 

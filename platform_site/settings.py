@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "moderation.apps.ModerationConfig",
     "platform_site.forum.apps.ForumConfig",
+    "platform_site.upkeep",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -99,7 +100,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "platform_site.keyed.KeyedRequests",  # first: spares programs all that pages need
+    "platform_site.request_ids.RequestIds",
+    "platform_site.keyed.KeyedRequests",  # early: spares programs all that pages need
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -292,6 +294,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": Lane.RESCAN.value},
     },
+    "sign_checkpoint": {
+        "task": "moderation.sign_checkpoint",
+        "schedule": 3600.0,
+        "options": {"queue": Lane.RESCAN.value, "expires": 3600},
+    },
+    "file_statements": {
+        "task": "moderation.file_statements",
+        "schedule": 60.0,
+        "options": {"queue": Lane.DELIVER.value, "expires": 60.0},
+    },
+    "draw_checks": {
+        "task": "moderation.draw_checks",
+        "schedule": 120.0,
+        "options": {"queue": Lane.RESCAN.value, "expires": 120},
+    },
     "start_scheduled_rescans": {
         "task": "moderation.start_scheduled_rescans",
         "schedule": 3600.0,
@@ -375,11 +392,20 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "moderation.api.openapi.complete.complete",
+    ],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "PostStatus": "moderation.vocabulary.Status.choices",
         "ContentStatus": ["PENDING", "APPROVED", "REJECTED"],
         "PublishingMode": "moderation.vocabulary.PublishingMode.choices",
+        "ConcludedBy": ["policy", "person"],
+        "MediaState": "moderation.vocabulary.MediaState.choices",
+        "ReportState": "moderation.vocabulary.ReportState.choices",
+        "AppealState": "moderation.vocabulary.AppealState.choices",
+        "DeliveryState": "moderation.vocabulary.DeliveryState.choices",
     },
     # Served from this machine: the docs page works without the internet.
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -488,6 +514,11 @@ MODERATION = {
     # Services call back where readers find the site.
     "public_url": SITE_URL.origin,
     "post_page": f"{SITE_URL.origin}/p/{{post}}/",
+    "audit_key_file": str(DATA / "audit.key"),
+    "appeal_page": f"{SITE_URL.origin}/appeals/by-mail/{{token}}/",
+    "reports_page": f"{SITE_URL.origin}/me/reports/",
+    "notice_page": f"{SITE_URL.origin}/notice/{{report}}/",
+    "appeal_status_page": f"{SITE_URL.origin}/appeals/{{appeal}}/",
     "dialects": env.read_names("GATEHOUSE_DIALECTS", choices=tuple(Dialect.values)),
 } | env.read_given(
     "GATEHOUSE_",
@@ -509,6 +540,9 @@ MODERATION = {
         "known_after_approved": env.count,
         "trusted_after_approved": env.count,
         "watch_days": env.count,
+        "undo_seconds": env.seconds,
+        "appeal_period_days": env.count,
+        "appeal_answer_hours": env.positive,
         "open_content_service": env.switch,
         "open_content_community": env.text,
         "dialect_deadline_seconds": env.positive,
@@ -520,7 +554,20 @@ MODERATION = {
         "provider_allowed_hosts": env.words,
         "delivery_allowed_hosts": env.words,
         "delivery_timeout_seconds": env.positive,
+        "kafka_servers": env.text,
+        "kafka_options": env.text,
+        "stream_redis_url": env.text,
+        "stream_communities": env.words,
+        "dsa_url": env.text,
+        "dsa_token": env.text,
+        "dsa_territory": env.words,
+        "dsa_exempt_categories": env.words,
         "provider_wait_seconds": env.positive,
         "provider_turn_seconds": env.positive,
+        "bank_flood_matches": env.count,
+        "bank_flood_share": env.positive,
+        "bank_flood_seconds": env.count,
+        "audit_key": env.text,
+        "audit_checkpoint_file": env.text,
     },
 )

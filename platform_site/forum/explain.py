@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from moderation.models import Decision, Enforcement, MediaItem, Post, VerdictRecord
+from moderation.models import Decision, Enforcement, MediaItem, Post, Statement, VerdictRecord
 from moderation.models.posts import NAME_KEY, TEXT_KEY, visible_text
 from moderation.vocabulary import Action, Category, Status, Visibility
 
@@ -61,6 +61,21 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A statement of reasons as its author reads it; `appeal_until` None: it was objected to."""
+
+    number: str
+    issued_at: datetime
+    said: tuple[tuple[str, str], ...]
+    appeal_until: datetime | None
+
+    @classmethod
+    def of(cls, statement: Statement, *, appeal_until: datetime | None) -> Told:
+        said = ((line["title"], line["text"]) for line in statement.document["said"])
+        return cls(statement.number, statement.issued_at, tuple(said), appeal_until)
+
+
+@dataclass(frozen=True, slots=True)
 class _Cause:
     """Why, and who said so; empty where nobody had to say anything."""
 
@@ -102,6 +117,11 @@ def tell(seen: Seen) -> Story:
         return _rejected(post, cause)
     was_undone = any(item.reversed_at is not None for item in seen.current)
     return _live(post, last, cause, was_undone=was_undone)
+
+
+def is_provisional(statement: Statement) -> bool:
+    """Whether all that a statement tells of lasts until a person has looked."""
+    return all(one["is_provisional"] for one in statement.document["restrictions"])
 
 
 def content_note(seen: Seen) -> str:

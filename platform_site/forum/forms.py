@@ -12,6 +12,7 @@ from django.forms.boundfield import BoundField
 from django.http import QueryDict
 
 from moderation.errors import (
+    AuthorBarred,
     BlockedWords,
     IdempotencyRunning,
     MediaRefused,
@@ -82,6 +83,9 @@ class PostForm(forms.Form):
         if isinstance(error, MediaRefused):
             self.picture_errors.append(str(error))
             return 422
+        if isinstance(error, AuthorBarred):
+            self.add_error(None, f"{error} Your text is still here.")
+            return 403
         if isinstance(error, RateLimited):
             seconds = max(1, round(error.retry_after_seconds))
             plural = "" if seconds == 1 else "s"

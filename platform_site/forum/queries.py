@@ -10,18 +10,25 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from moderation import queries
 from moderation.errors import NotFound
-from moderation.models import Enforcement, MediaItem, Post
-from moderation.queries import AnyUser
-from moderation.vocabulary import MediaState, PostKind
-from platform_site.forum.explain import Seen, Story, content_note, tell
+from moderation.models import Author, Community, Enforcement, MediaItem, Post, Report
+from moderation.pipeline.sanctions import why_barred
+from moderation.queries import Answer, AnyUser
+from moderation.queries.appeals import appealable_on
+from moderation.queries.statements import authors_of
+from moderation.vocabulary import MediaState, PostKind, ReportState
+from platform_site.forum.explain import Seen, Story, Told, content_note, is_provisional, tell
 from platform_site.forum.models import Board
+from platform_site.forum.report_forms import what_was_said
 
 TOPICS_PER_PAGE = 20
 REPLIES_PER_PAGE = 30
 OWN_POSTS_PER_PAGE = 20
+REPORTS_PER_PAGE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,8 @@ class Card:
     is_own: bool
     pictures: Sequence[MediaItem] = ()
     story: Story | None = None
+    # What its author was told of whatever restricts it now, the newest first.
+    told: Sequence[Told] = ()
     note: str = ""
     board: Board | None = None
 
@@ -267,6 +276,106 @@ def own_page(user: User, before: UUID | None) -> OwnPage:
     return OwnPage(_cards(user, posts, with_boards=True), next_cursor)
 
 
+# Reports
+
+
+@dataclass(frozen=True, slots=True)
+class ReportEntry:
+    """One report as whoever made it sees it. `excerpt` is "" once they may not read the post."""
+
+    report: Report
+    answer: Answer
+    what_was_said: str
+    excerpt: str
+    address: str
+    appeal_url: str
+
+    @property
+    def badge(self) -> str:
+        """Return the kind of sign that stands beside its state."""
+        return _BADGES[ReportState(self.report.state)]
+
+
+_BADGES = {
+    ReportState.OPEN: "with_person",
+    ReportState.ACTED_ON: "live",
+    ReportState.REFUSED: "noted",
+    ReportState.MUTED: "noted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportsPage:
+    """`warned` and `muted` are the communities that have done so to this reporter."""
+
+    entries: Sequence[ReportEntry]
+    next_cursor: int | None
+    warned: Sequence[Author]
+    muted: Sequence[Author]
+
+
+def reports_page(user: User, before: int | None) -> ReportsPage:
+    """Return what a user has reported, the newest first."""
+    rows = queries.reports_of(user)
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.select_related("post__parent")[: REPORTS_PER_PAGE + 1])
+    page = found[:REPORTS_PER_PAGE]
+    readable = queries.posts_for(user).filter(pk__in=[row.post_id for row in page])
+    may_read = set(readable.values_list("pk", flat=True))
+    now = queries.database_now()
+    judged = Author.objects.filter(user=user, reports_warned_at__isnull=False)
+    known = list(judged.select_related("community"))
+    muted = [one for one in known if one.reports_muted_until and one.reports_muted_until > now]
+    return ReportsPage(
+        entries=[_report_entry(row, row.post_id in may_read) for row in page],
+        next_cursor=page[-1].pk if len(found) > REPORTS_PER_PAGE else None,
+        warned=[one for one in known if one not in muted],
+        muted=muted,
+    )
+
+
+def notice_entry(number: str) -> ReportEntry:
+    """Return a notice of illegal content to whoever knows its number. Raises `NotFound`."""
+    report = queries.get_report(number)
+    if not report.is_notice:
+        raise NotFound("There is no such notice.")
+    is_public = queries.public_posts().filter(pk=report.post_id).exists()
+    return _report_entry(report, is_public)
+
+
+def _report_entry(report: Report, is_readable: bool) -> ReportEntry:
+    post = report.post
+    answer = queries.answer_of(report)
+    may_object = report.state == ReportState.REFUSED or (
+        report.state == ReportState.MUTED and answer.by == "person"
+    )
+    return ReportEntry(
+        report=report,
+        answer=answer,
+        what_was_said=what_was_said(report.category, is_notice=report.is_notice),
+        excerpt=(post.title or post.body) if is_readable else "",
+        address=address_of(post) if is_readable else "",
+        appeal_url=_appeal_url(report.number) if may_object else "",
+    )
+
+
+def _appeal_url(number: str) -> str:
+    """Return where somebody objects to a refusal, "" where there is no such page."""
+    try:
+        return reverse("forum:appeal_report", args=[number])
+    except NoReverseMatch:
+        return ""
+
+
+def address_of(post: Post) -> str:
+    """Return where readers find a post."""
+    anchor = f"#post-{post.pk}"
+    if post.parent_id is None:
+        return reverse("forum:topic", args=[post.pk]) + anchor
+    return f"{reverse('forum:topic', args=[post.parent_id])}?at={post.pk}{anchor}"
+
+
 # Shared
 
 
@@ -285,6 +394,7 @@ def _cards(user: AnyUser, posts: Sequence[Post], *, with_boards: bool = False) -
     pictures = queries.media_of(posts)
     enforcements = _enforcements_of([post.pk for post in posts])
     boards = _boards_of(posts) if with_boards else {}
+    told = _told_of([post for post in posts if _is_own(user, post)])
     cards = []
     for post in posts:
         seen = Seen(post, pictures.get(post.pk, ()), enforcements[post.pk])
@@ -295,11 +405,70 @@ def _cards(user: AnyUser, posts: Sequence[Post], *, with_boards: bool = False) -
                 is_own=is_own,
                 pictures=seen.pictures,
                 story=tell(seen) if is_own else None,
+                told=told.get(post.pk, ()),
                 note="" if is_own else content_note(seen),
                 board=boards.get((post.community_id, post.channel)),
             )
         )
     return cards
+
+
+def _told_of(own_posts: Sequence[Post]) -> dict[UUID, list[Told]]:
+    """Return the statements that stand on an author's own posts; none of what was withdrawn."""
+    if not own_posts:
+        return {}
+    now = timezone.now()
+    found: dict[UUID, list[Told]] = {}
+    for post_id, restrictions in appealable_on(own_posts).items():
+        found[post_id] = [
+            Told.of(
+                one.enforcement.statement,
+                appeal_until=one.until if one.appeal is None and one.until > now else None,
+            )
+            for number, one in enumerate(restrictions)
+            if hasattr(one.enforcement, "statement")
+            # What held until a moderator looked has ended once one has.
+            and (number == 0 or not is_provisional(one.enforcement.statement))
+        ]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """What keeps a user from posting, in words for them.
+
+    `statement` is the number of its reasons, which they can object to even if the post is gone.
+    """
+
+    text: str
+    statement: str = ""
+
+
+def barred_messages(user: AnyUser, community: Community | None = None) -> list[Barred]:
+    """Return what keeps a user from posting: in one community or in any."""
+    authors = [
+        author
+        for author in authors_of(user)
+        if community is None or author.community_id == community.pk
+    ]
+    now = timezone.now()
+    barred = why_barred(authors, now)
+    several = len(authors) > 1
+    return [
+        Barred(
+            f"{author.community}: {barred[author.pk]}" if several else str(barred[author.pk]),
+            barred[author.pk].statement,
+        )
+        for author in authors
+        if author.pk in barred
+    ] + [
+        Barred(
+            f"What you post in {author.community} is shown only after it was checked, until "
+            f"{author.held_until:%d %B %Y, %H:%M} UTC."
+        )
+        for author in authors
+        if author.held_until is not None and author.held_until > now and author.pk not in barred
+    ]
 
 
 def _is_own(user: AnyUser, post: Post) -> bool:

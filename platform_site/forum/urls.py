@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from platform_site.forum import views
+from platform_site.forum import appeal_views, report_views, views
 
 app_name = "forum"
 urlpatterns = [
@@ -18,5 +18,15 @@ urlpatterns = [
     path("p/<uuid:post_id>/card/", views.post_card, name="post_card"),
     path("p/<uuid:post_id>/edit/", views.edit, name="edit"),
     path("p/<uuid:post_id>/delete/", views.delete, name="delete"),
+    path("p/<uuid:post_id>/report/", report_views.report, name="report"),
     path("me/posts/", views.my_posts, name="my_posts"),
+    path("me/reports/", report_views.my_reports, name="my_reports"),
+    path("me/appeals/", appeal_views.my_appeals, name="my_appeals"),
+    path("appeals/about/<str:number>/", appeal_views.appeal, name="appeal"),
+    path("appeals/report/<str:number>/", appeal_views.appeal_report, name="appeal_report"),
+    path("appeals/by-mail/<str:token>/", appeal_views.appeal_by_mail, name="appeal_by_mail"),
+    path("appeals/<str:number>/", appeal_views.appeal_status, name="appeal_status"),
+    path("notice/", report_views.notice, name="notice"),
+    path("notice/received/", report_views.notice_received, name="notice_received"),
+    path("notice/<str:number>/", report_views.notice_status, name="notice_status"),
 ]

@@ -51,7 +51,7 @@ def _cursor(request: HttpRequest, name: str) -> UUID | None:
         raise BadRequest(f"{name} is not a place in a list.") from error
 
 
-def _user(request: HttpRequest) -> User:
+def signed_in(request: HttpRequest) -> User:
     """Return who is signed in; only for views behind `login_required`."""
     return cast(User, request.user)
 
@@ -102,11 +102,11 @@ def post(request: HttpRequest, post_id: UUID) -> HttpResponse:
     """A post's own address: its author sees where it stands, readers go to its topic."""
     card = queries.card(request.user, post_id)
     if not card.is_own:
-        return redirect(_address(card))
+        return redirect(queries.address_of(card.post))
     context = {
         "card": card,
         "board": queries.board_of(card.post),
-        "address": _address(card) if _is_readable(request, card) else "",
+        "address": queries.address_of(card.post) if _is_readable(request, card) else "",
     }
     return render(request, "forum/post.html", context)
 
@@ -125,17 +125,9 @@ def post_card(request: HttpRequest, post_id: UUID) -> HttpResponse:
 @login_required
 @page
 def my_posts(request: HttpRequest) -> HttpResponse:
-    found = queries.own_page(_user(request), _cursor(request, "before"))
-    return render(request, "forum/my_posts.html", {"page": found})
-
-
-def _address(card: Card) -> str:
-    """Return where readers find a post."""
-    anchor = f"#post-{card.post.pk}"
-    if card.post.parent_id is None:
-        return reverse("forum:topic", args=[card.post.pk]) + anchor
-    place = reverse("forum:topic", args=[card.post.parent_id])
-    return f"{place}?at={card.post.pk}{anchor}"
+    found = queries.own_page(signed_in(request), _cursor(request, "before"))
+    context = {"page": found, "barred": queries.barred_messages(request.user)}
+    return render(request, "forum/my_posts.html", context)
 
 
 def _is_readable(request: HttpRequest, card: Card) -> bool:
@@ -157,7 +149,7 @@ def new_topic(request: HttpRequest, slug: str) -> HttpResponse:
         if form.is_valid():
             try:
                 post_id = posting.send(
-                    _user(request),
+                    signed_in(request),
                     community=found.community,
                     channel=found.slug,
                     title=form.cleaned_data["title"],
@@ -169,7 +161,12 @@ def new_topic(request: HttpRequest, slug: str) -> HttpResponse:
                 status = form.refuse(error)
             else:
                 return redirect("forum:topic", post_id=post_id)
-    return render(request, "forum/compose.html", {"board": found, "form": form}, status=status)
+    context = {
+        "board": found,
+        "form": form,
+        "barred": queries.barred_messages(request.user, found.community),
+    }
+    return render(request, "forum/compose.html", context, status=status)
 
 
 @require_http_methods(["POST"])
@@ -182,7 +179,7 @@ def reply(request: HttpRequest, post_id: UUID) -> HttpResponse:
     if form.is_valid():
         try:
             reply_id = posting.send(
-                _user(request),
+                signed_in(request),
                 community=found.topic.post.community,
                 channel=found.topic.post.channel,
                 parent_id=found.topic.post.pk,
@@ -204,7 +201,7 @@ def reply(request: HttpRequest, post_id: UUID) -> HttpResponse:
 @login_required
 @page
 def edit(request: HttpRequest, post_id: UUID) -> HttpResponse:
-    card = queries.own_post(_user(request), post_id)
+    card = queries.own_post(signed_in(request), post_id)
     form = EditForm(
         request.POST or None, request.FILES or None, post=card.post, kept=list(card.pictures)
     )
@@ -214,7 +211,7 @@ def edit(request: HttpRequest, post_id: UUID) -> HttpResponse:
         if form.is_valid():
             try:
                 posting.change(
-                    _user(request),
+                    signed_in(request),
                     card.post,
                     base_revision=form.cleaned_data["base_revision"],
                     title=form.cleaned_data.get("title"),
@@ -237,9 +234,9 @@ def edit(request: HttpRequest, post_id: UUID) -> HttpResponse:
 @login_required
 @page
 def delete(request: HttpRequest, post_id: UUID) -> HttpResponse:
-    card = queries.own_post(_user(request), post_id)
+    card = queries.own_post(signed_in(request), post_id)
     if request.method == "POST":
-        posting.remove(_user(request), card.post)
+        posting.remove(signed_in(request), card.post)
         messages.success(request, "Your post is deleted.")
         return redirect("forum:my_posts")
     return render(request, "forum/delete.html", {"card": card})

@@ -186,6 +186,7 @@ ADVERTISEMENT = Topic(
     "Work from home",
     Line("rolf", "Earn 500 a day from home, click here: http://easy-money.example", 13),
 )
+BANK = "Known images"
 BANNED_LABEL = "Demo poster (a harmless drawing that stands for a banned picture)"
 # The perceptual hash (PDQ) of the poster as `pictures` draws it.
 BANNED_HASH = "dbef3c8da77a0f620b3521df5aa388fd34a8622dcf66c8a24cdb62889635d822"

@@ -14,11 +14,13 @@ from moderation.models import (
     BankedHash,
     Community,
     CommunityWord,
+    HashBank,
     Organisation,
     PolicyRevision,
     Post,
     Review,
 )
+from moderation.pipeline.banks import save_entry
 from moderation.pipeline.dispatch import SCREENING_LANES, drain
 from moderation.pipeline.draft import NewPost, Writer
 from moderation.pipeline.idempotency import Idempotency, Reply
@@ -177,8 +179,14 @@ def _decide(post_id: UUID, moderator: User, reason: str, category: Category) -> 
 
 
 def _ban_poster(community: Community) -> None:
-    BankedHash.objects.get_or_create(
-        perceptual_hash=script.BANNED_HASH,
-        community=community,
-        defaults={"category": Category.HARASSMENT, "label": script.BANNED_LABEL},
-    )
+    bank, is_new = HashBank.objects.get_or_create(community=community, name=script.BANK)
+    if is_new:
+        save_entry(
+            banked=BankedHash(
+                bank=bank,
+                perceptual_hash=script.BANNED_HASH,
+                category=Category.HARASSMENT,
+                label=script.BANNED_LABEL,
+            ),
+            user=None,
+        )

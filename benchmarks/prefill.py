@@ -18,19 +18,20 @@ EVENTS_A_SEAL = 2_000
 _STATEMENTS = (
     "SET session_replication_role = replica",
     """
-    INSERT INTO moderation_author (community_id, external_id, name, standing, personal_key)
+    INSERT INTO moderation_author (
+        community_id, external_id, name, standing, personal_key, reports_upheld, reports_refused)
     SELECT (SELECT min(id) FROM moderation_community), 'user-' || n, '', 'trusted',
-           sha256(n::text::bytea)
+           sha256(n::text::bytea), 0, 0
     FROM generate_series(0, %(posts)s / %(posts_an_author)s - 1) AS n
     """,
     # Identifiers of version 7, one each second up to yesterday, as real ones lie in the index.
     """
     INSERT INTO moderation_post (
-        id, community_id, author_id, kind, channel, title, body, content_hash, revision, status,
-        visibility, shown_before_verdict, created_at, decided_at)
+        id, community_id, author_id, kind, channel, reference, title, body, content_hash,
+        revision, status, visibility, shown_before_verdict, created_at, decided_at)
     SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
             substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid,
-           a.community_id, a.id, 'topic', '', '',
+           a.community_id, a.id, 'topic', '', '', '',
            'Hello there number ' || n || ', this is a perfectly ordinary forum post about'
            ' gardening and the weather in spring.',
            encode(sha256(n::text::bytea), 'hex'), 1, 'approved', 'public', true, at,
@@ -52,10 +53,10 @@ _STATEMENTS = (
     """
     INSERT INTO moderation_providerresult (
         submission_id, provider, model_version, part_kind, part_key, outcome, scores, spans,
-        regions, raw, error, latency_ms, cost_micros, cached, created_at)
+        regions, raw, error, latency_ms, cost_micros, cached, stood_in, shadow, created_at)
     SELECT id, 'local_text', 'prefilled', 'text', 'text', 'judged',
            '{"toxic": 0.02, "threat": 0.01, "hate": 0.01, "sexual": 0.01, "spam": 0.03}', '[]',
-           '[]', '{}', '', 0.5, 0, false, decided_at
+           '[]', '{}', '', 0.5, 0, false, false, false, decided_at
     FROM moderation_submission ORDER BY id
     """,
     """

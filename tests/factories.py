@@ -17,12 +17,14 @@ from moderation.models import (
     ApiKey,
     Author,
     Community,
+    HashBank,
     Membership,
     Organisation,
     PolicyRevision,
     Post,
 )
 from moderation.policy.document import DEFAULT_DOCUMENT
+from moderation.roles import ensure_roles
 from moderation.vocabulary import PostKind, Scope, Status, Visibility
 
 
@@ -96,6 +98,15 @@ class PostFactory(DjangoModelFactory[Post]):
     visibility = Visibility.PUBLIC
 
 
+class HashBankFactory(DjangoModelFactory[HashBank]):
+    """A bank of pictures for all communities; of one with `community`, of texts with `kind`."""
+
+    class Meta:
+        model = HashBank
+
+    name = factory.Sequence(lambda number: f"Known {number}")
+
+
 def site_author(user: User, community: Community) -> Author:
     """Return the author that a user of this site is in a community, as the pipeline makes it."""
     author: Author = AuthorFactory.create(
@@ -113,6 +124,14 @@ def make_moderator(
     user: User = UserFactory.create(is_staff=True, **fields)
     Membership.objects.create(user=user, community=community)
     user.user_permissions.set(Permission.objects.filter(codename__in=list(permissions)))
+    return user
+
+
+def member_of(community: Community, role: str, **fields: str) -> User:
+    """Return a member of staff with a role, in one community."""
+    user: User = UserFactory.create(is_staff=True, **fields)
+    user.groups.add(ensure_roles()[role])
+    Membership.objects.create(user=user, community=community)
     return user
 
 

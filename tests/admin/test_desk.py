@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from moderation.models import AuditEvent, Community, Decision, Post, Review
 from moderation.pipeline.edit import edit_post
+from moderation.pipeline.holding import hold_review
 from moderation.pipeline.record import Actor
-from moderation.pipeline.review import decide_review, hold_review
+from moderation.pipeline.review import decide_review
 from moderation.vocabulary import Action, ActorKind, ReviewLane, ReviewState, Status, Visibility
 from tests.admin.conftest import ClientFor
 from tests.admin.situations import DECISION, queued

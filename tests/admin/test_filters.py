@@ -21,7 +21,8 @@ from moderation.providers import registry
 from moderation.text.disguise import SEVERAL, name_disguise
 from moderation.vocabulary import Category, FilterKind
 from tests.admin.conftest import ClientFor
-from tests.admin.test_hostile_text import _LIVE, PAYLOADS
+from tests.admin.payloads import PAYLOADS
+from tests.admin.test_hostile_text import Reader
 from tests.pipeline.helpers import HARMLESS, drain_all, send
 
 LIST = "admin:moderation_filterrule_changelist"
@@ -564,7 +565,8 @@ def test_the_list_says_where_no_policy_asks_filters(
 # Hostile text
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+# The pages of one kind; every payload meets every kind of field in test_hostile_text.
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text.isprintable()][::4])
 def test_no_pattern_label_or_text_becomes_markup(
     payload: str, lea: User, rea: User, garden: Community, as_user: ClientFor
 ) -> None:
@@ -586,7 +588,7 @@ def test_no_pattern_label_or_text_becomes_markup(
     for number, answer in enumerate(pages):
         page = answer.content.decode()
         assert answer.status_code == 200
-        assert _LIVE.search(page) is None, number
+        assert not Reader(page).live, number
         assert escape(payload)[:30] in page, number
 
 

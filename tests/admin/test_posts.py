@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from moderation.models import Community, Enforcement, Post
+from moderation.models.posts import INDEFINITELY
 from moderation.pipeline.review import decide_review
 from moderation.vocabulary import Action, Status, Visibility
 from tests.admin.conftest import ClientFor
@@ -59,7 +60,10 @@ def test_a_lead_is_told_what_a_reversal_changes(
     assert "It no longer hides the post from readers." in page
     assert "The strike against the author is taken back." in page
     # What stands below it: the policy had held the post for a person.
-    assert "<strong>with a moderator</strong>" in page
+    assert "<strong>With a moderator</strong>" in page
+    assert "What it will change" in page
+    rejected.refresh_from_db()
+    assert rejected.reversed_at is None
 
 
 def test_a_reversal_undoes_exactly_this_enforcement(
@@ -68,10 +72,26 @@ def test_a_reversal_undoes_exactly_this_enforcement(
     answer = as_user(lea).post(reversal_of(rejected), {"reason": "It was irony."})
     rejected.refresh_from_db()
     post = Post.objects.get(pk=rejected.post_id)
-    assert answer["Location"] == page_of(post)
+    assert answer["Location"] == reversal_of(rejected)
     assert (rejected.reversed_by, rejected.reversal_reason) == (lea, "It was irony.")
     assert (post.status, post.visibility) == (Status.IN_REVIEW, Visibility.HELD)
     assert LogEntry.objects.get().change_message == f"Reversed enforcement {rejected.pk}."
+
+
+def test_a_reversal_is_proven_by_what_the_record_says(
+    lea: User, rejected: Enforcement, as_user: ClientFor
+) -> None:
+    client = as_user(lea)
+    client.post(reversal_of(rejected), {"reason": "It was irony."})
+    # What happens later is no part of it.
+    Post.objects.update(status=Status.APPROVED)
+    page = client.get(reversal_of(rejected)).content.decode()
+    assert "What it changed, as the record has it" in page
+    assert "It was irony." in page
+    assert "<td>Rejected</td><td><strong>With a moderator</strong></td>" in page
+    assert "Yes, in its old place" in page
+    assert 'name="reason"' not in page
+    assert reversal_of(rejected) in client.get(page_of(rejected.post)).content.decode()
 
 
 def test_a_reversal_needs_a_reason(lea: User, rejected: Enforcement, as_user: ClientFor) -> None:
@@ -100,6 +120,7 @@ def test_a_second_reversal_changes_nothing(
     rejected.refresh_from_db()
     assert rejected.reversal_reason == "First."
     assert "This enforcement is reversed already." in answer.content.decode()
+    assert "Second." not in answer.content.decode()
     assert LogEntry.objects.count() == 1
 
 
@@ -120,3 +141,16 @@ def test_no_field_of_a_post_is_written_through_its_page(
     as_user(root).post(page_of(post), {name: "approved", "_save": "Save"})
     post.refresh_from_db()
     assert getattr(post, name) == before
+
+
+def test_an_authors_page_says_which_sanctions_run(
+    root: User, rejected: Enforcement, as_user: ClientFor
+) -> None:
+    author = rejected.author
+    address = reverse("admin:moderation_author_change", args=[author.pk])
+    author.silenced_until, author.held_until = INDEFINITELY, rejected.created_at
+    author.save()
+    page = as_user(root).get(address).content.decode()
+    assert "Silenced until reversed" in page
+    # What has ended is not said.
+    assert "Posts held" not in page

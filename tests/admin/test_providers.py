@@ -29,7 +29,8 @@ from moderation.roles import OPERATOR, ensure_roles
 from moderation.sandbox.server import Sandbox, running_sandbox
 from moderation.services import SetUp, Trial
 from tests.admin.conftest import ClientFor
-from tests.admin.test_hostile_text import _LIVE, PAYLOADS
+from tests.admin.payloads import PAYLOADS
+from tests.admin.test_hostile_text import Reader
 from tests.factories import CommunityFactory, UserFactory
 
 LIST = "admin:moderation_providers"
@@ -586,7 +587,8 @@ def test_form_errors_and_reprs_do_not_hold_secrets() -> None:
     assert SECRET not in repr(account)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+# The pages of one kind; every payload meets every kind of field in test_hostile_text.
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text.isprintable()][::4])
 def test_what_anyone_wrote_is_text(
     payload: str, root: User, garden: Community, as_user: ClientFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -612,7 +614,7 @@ def test_what_anyone_wrote_is_text(
     pages += [read(client.get(address)) for address in PAGES.values()]
     pages.append(read(client.post(at("_change"), filled_in(setting_organization=payload))))
     for page in pages:
-        assert _LIVE.search(page) is None
+        assert not Reader(page).live
 
 
 def test_the_pages_run_without_scripts_and_styles_of_their_own(

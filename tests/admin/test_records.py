@@ -35,3 +35,13 @@ def test_an_answers_time_is_told_in_tenths_of_a_millisecond(
     ProviderResult.objects.update(latency_ms=latency_ms)
     page = as_user(lea).get(reverse("admin:moderation_providerresult_changelist"))
     assert said in page.content.decode()
+
+
+@pytest.mark.parametrize("name", ["report", "appeal", "statement", "post", "author", "decision"])
+@pytest.mark.parametrize("query", ["in", "community", "author__id"])
+def test_a_number_that_no_database_looks_for_is_no_error_of_ours(
+    lea: User, garden: Community, as_user: ClientFor, name: str, query: str
+) -> None:
+    address = reverse(f"admin:moderation_{name}_changelist")
+    answer = as_user(lea).get(address, {query: "9" * 23}, follow=True)
+    assert answer.status_code == 200

@@ -1,22 +1,17 @@
-"""Policies, words, banked images and keys: what a lead changes, and what the record says of it."""
+"""Policies, words and keys: what a lead changes, and what the record says of it."""
 
 from __future__ import annotations
 
-import io
 import json
 
-import numpy
 import pytest
 from django.contrib.auth.models import User
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from PIL import Image
 
 from moderation.credentials import find_key, forget_keys
 from moderation.models import (
     ApiKey,
     AuditEvent,
-    BankedHash,
     Community,
     CommunityWord,
     PolicyRevision,
@@ -151,69 +146,6 @@ def test_a_word_that_the_list_has_is_refused_beside_its_field(
     answer = as_user(lea).post(reverse("admin:moderation_communityword_add"), word)
     assert answer.status_code == 200
     assert "already exists" in answer.content.decode()
-
-
-# Banked images
-
-
-def picture() -> SimpleUploadedFile:
-    pixels = numpy.random.default_rng(7).integers(0, 255, (16, 16, 3), dtype=numpy.uint8)
-    made = io.BytesIO()
-    Image.fromarray(pixels).resize((256, 256), Image.Resampling.BICUBIC).save(made, "PNG")
-    return SimpleUploadedFile("bad.png", made.getvalue(), content_type="image/png")
-
-
-def banked(community: Community, **fields: object) -> dict[str, object]:
-    return {
-        "category": "graphic",
-        "label": "Known",
-        "community": community.pk,
-        "max_distance": 31,
-        "active": "on",
-        **fields,
-    }
-
-
-def test_a_picture_is_banked_by_its_hash(lea: User, garden: Community, as_user: ClientFor) -> None:
-    as_user(lea).post(reverse("admin:moderation_bankedhash_add"), banked(garden, picture=picture()))
-    made = BankedHash.objects.get()
-    assert len(made.perceptual_hash) == 64
-    assert made.community == garden
-    assert kinds() == ["bank.changed"]
-
-
-def test_a_hash_is_banked_in_lower_case(lea: User, garden: Community, as_user: ClientFor) -> None:
-    as_user(lea).post(
-        reverse("admin:moderation_bankedhash_add"), banked(garden, perceptual_hash="AB" * 32)
-    )
-    assert BankedHash.objects.get().perceptual_hash == "ab" * 32
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({}, "Give a picture or a PDQ hash."),
-        ({"perceptual_hash": "xyz"}, "A PDQ hash has 64 hexadecimal digits."),
-        ({"picture": SimpleUploadedFile("bad.png", b"no picture at all")}, "errorlist"),
-    ],
-)
-def test_what_is_no_image_is_not_banked(
-    given: dict[str, object], said: str, lea: User, garden: Community, as_user: ClientFor
-) -> None:
-    answer = as_user(lea).post(reverse("admin:moderation_bankedhash_add"), banked(garden, **given))
-    assert answer.status_code == 200
-    assert said in answer.content.decode()
-    assert not BankedHash.objects.exists()
-
-
-def test_a_lead_banks_nothing_for_all_communities(
-    lea: User, garden: Community, as_user: ClientFor
-) -> None:
-    as_user(lea).post(
-        reverse("admin:moderation_bankedhash_add"),
-        {**banked(garden, perceptual_hash="ab" * 32), "community": ""},
-    )
-    assert not BankedHash.objects.exists()
 
 
 # Keys

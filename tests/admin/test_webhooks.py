@@ -28,7 +28,8 @@ from moderation.models import (
 from moderation.vocabulary import DeliveryState, EndpointKind
 from moderation.webhooks import SetUp
 from tests.admin.conftest import ClientFor
-from tests.admin.test_hostile_text import _LIVE, PAYLOADS
+from tests.admin.payloads import PAYLOADS
+from tests.admin.test_hostile_text import Reader
 from tests.pipeline.helpers import HARMLESS, send
 
 LIST = "admin:moderation_endpoint_changelist"
@@ -362,7 +363,8 @@ def test_a_message_shows_its_payload_and_every_attempt(
     assert escape('"type": "post.submitted"') in page
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+# The pages of one kind; every payload meets every kind of field in test_hostile_text.
+@pytest.mark.parametrize("payload", [text for text in PAYLOADS if text.isprintable()][::4])
 def test_what_a_receiver_answers_becomes_no_markup(
     payload: str, lea: User, garden: Community, as_user: ClientFor
 ) -> None:
@@ -385,7 +387,7 @@ def test_what_a_receiver_answers_becomes_no_markup(
         button("remove", endpoint.pk),
         button("message", message.pk),
     ):
-        assert _LIVE.search(read(client.get(address))) is None, address
+        assert not Reader(read(client.get(address))).live, address
 
 
 def test_pages_hold_no_inline_script_or_style(

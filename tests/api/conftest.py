@@ -67,7 +67,7 @@ def anonymous(db):
     return Api()
 
 
-def _logged_in(user):
+def logged_in(user):
     client = Api()
     client.user = user
     client.force_login(user)
@@ -81,14 +81,14 @@ def bo_user(db):
 
 @pytest.fixture
 def bo(bo_user, community):
-    return _logged_in(bo_user)
+    return logged_in(bo_user)
 
 
 @pytest.fixture
 def cy(community):
-    return _logged_in(UserFactory.create(username="cy"))
+    return logged_in(UserFactory.create(username="cy"))
 
 
 @pytest.fixture
 def ada(community):
-    return _logged_in(make_moderator(community, username="ada"))
+    return logged_in(make_moderator(community, username="ada"))

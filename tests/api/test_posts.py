@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -287,7 +288,7 @@ def test_words_that_the_community_refuses_are_named(keyed, community):
     answer = keyed.send("POST", POSTS, person(text="What a Gurkin."))
     assert answer.status_code == 400
     assert problem_of(answer)["code"] == "blocked_words"
-    assert problem_of(answer)["words"] == "gurkin"
+    assert problem_of(answer)["words"] == ["gurkin"]
 
 
 def test_a_client_cannot_set_what_is_not_its_to_set(keyed, community):
@@ -426,7 +427,7 @@ def test_a_post_is_read_as_it_stands(keyed, community):
     post = PostFactory.create(author__community=community, author__external_id="bo")
     answer = keyed.get(f"{POSTS}/{post.pk}")
     body = answer.json()
-    assert answer["ETag"] == '"1"'
+    assert answer["ETag"].startswith('"1-')
     assert answer["Cache-Control"] == "no-store"
     assert body["author"] == {"id": "bo", "name": "Bo"}
     assert (body["title"], body["body"]) == (post.title, post.body)
@@ -489,7 +490,8 @@ def test_a_persons_decision_is_told_in_their_words_without_their_name(keyed, ada
     answer = keyed.get(f"{POSTS}/{post.pk}/status")
     assert answer.json()["reason"]["text"] == "Threats are not for here."
     assert answer.json()["reason"]["by"] == "person"
-    assert "ada" not in answer.content.decode()
+    # As a word: the ids are hexadecimal and may spell it.
+    assert not re.search(r"\bada\b", answer.content.decode())
 
 
 def test_a_reversed_verdict_is_no_reason_any_more(keyed, community):
@@ -661,12 +663,14 @@ def test_an_edit_that_changes_nothing_makes_no_revision(keyed, post):
     ("if_match", "status"),
     [
         ('"1"', 202),
+        ('"1-0123456789abcdef"', 202),
         ("*", 202),
         ('"2"', 412),
         ('"0"', 412),
         ("1", 400),
         ('W/"1"', 400),
         ('"x"', 400),
+        ('"1-"', 400),
     ],
 )
 def test_an_edit_is_bound_to_the_revision_that_was_read(keyed, post, if_match, status):

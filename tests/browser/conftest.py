@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from platform_site.forum.demo import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "test-results"
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
+WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 # Without these Chromium asks its maker's servers for news, at every start.
 QUIET = [
@@ -129,7 +131,7 @@ def person(browser: Browser, base_url: str) -> Iterator[Callable[..., Page]]:
 
 def _is_bad(said: Any) -> bool:
     # That something is not there any more, or is refused, is part of some stories.
-    return said.type == "error" and not re.search("status of (404|422)", said.text)
+    return said.type == "error" and not re.search("status of (404|409|422)", said.text)
 
 
 @pytest.fixture
@@ -141,3 +143,16 @@ def photograph() -> Callable[[Page, str], None]:
         page.screenshot(path=RESULTS / f"{name}.png", full_page=True)
 
     return take
+
+
+@pytest.fixture(scope="session")
+def accessible() -> Callable[[Page], None]:
+    """Hold a page as it stands at this moment to WCAG 2.2 AA, as far as axe-core can tell."""
+    axe = Axe()
+    only = {"type": "tag", "values": WCAG_22_AA}
+
+    def check(page: Page) -> None:
+        found = axe.run(page, options={"runOnly": only, "resultTypes": ["violations"]})
+        assert found.violations_count == 0, found.generate_report()
+
+    return check

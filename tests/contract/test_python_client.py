@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import inspect
+import itertools
 import json
 import os
 import pickle
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -93,6 +94,56 @@ def test_a_post_goes_its_way(client: ours.Gatehouse) -> None:
     assert (post.title, post.body, post.channel) == ("Harvest", HARMLESS, "kitchen")
     assert (post.author_id, post.author_name, post.community) == ("42", "Bo", "garden")
     assert post.created_at.tzinfo is not None
+
+
+def test_a_report_is_made_once_and_read_again(client: ours.Gatehouse) -> None:
+    sent = client.submit(author="bo", text=HARMLESS)
+    drain_all()
+    who = ours.Author("cy", "Cy")
+    made = client.report(sent.id, reporter=who, category="harassment", explanation="An insult.")
+    again = client.report(sent.id, reporter=who, category="spam")
+    assert again.number == made.number
+    found = client.get_report(made.number)
+    assert (found.state, found.reporter_id, found.decided_by) == ("open", "cy", "")
+    assert (found.post_id, found.category, found.explanation) == (
+        sent.id,
+        "harassment",
+        "An insult.",
+    )
+    client.report(sent.id, reporter="di", category="spam")
+    first = client.list_reports(post_id=sent.id, page_size=1)
+    assert [one.reporter_id for one in first.reports] == ["di"]
+    assert first.next_cursor is not None
+    rest = client.list_reports(state="open", cursor=first.next_cursor)
+    assert [one.reporter_id for one in rest.reports] == ["cy"]
+    assert rest.next_cursor is None
+    with pytest.raises(ValueError, match="number"):
+        client.get_report("../keys")
+
+
+def test_an_appeal_is_opened_once_followed_and_withdrawn(client: ours.Gatehouse) -> None:
+    sent = client.submit(author="bo", text=THREAT)
+    drain_all()
+    made = client.appeal(sent.id, "It is a quote.", author_id="bo", idempotency_key="a1")
+    again = client.appeal(sent.id, "It is a quote.", author_id="bo", idempotency_key="a1")
+    assert (again.number, again.replayed) == (made.number, True)
+    assert (made.state, made.appellant_id, made.is_overdue) == ("open", "bo", False)
+    assert made.due_at > made.created_at
+    written = client.write_to_appeal(made.number, "From Macbeth.")
+    assert [(said.by, said.text) for said in written.messages] == [
+        ("author", "It is a quote."),
+        ("author", "From Macbeth."),
+    ]
+    assert [one.number for one in client.list_appeals(state="open").appeals] == [made.number]
+    assert client.withdraw_appeal(made.number).state == "withdrawn"
+    found = client.get_appeal(made.number)
+    assert (found.state, found.closed_at is None) == ("withdrawn", False)
+    with pytest.raises(ours.Conflict):
+        client.withdraw_appeal(made.number)
+    with pytest.raises(ours.NotAllowed):
+        client.appeal(sent.id, "Mine.", author_id="cy")
+    with pytest.raises(ValueError, match="number"):
+        client.get_appeal("../keys")
 
 
 def test_a_rejected_post_says_why(client: ours.Gatehouse) -> None:
@@ -615,6 +666,60 @@ def test_no_answer_in_time_is_told_as_such(httpserver: HTTPServer) -> None:
         client.hint("ripe")
 
 
+def test_what_happens_to_posts_is_followed(client: ours.Gatehouse) -> None:
+    sent = client.submit(author="bo", text=HARMLESS, reference="t-1")
+    drain_all()
+
+    events = list(itertools.islice(client.events(after="0", types=["post.*"]), 2))
+
+    assert [event.type for event in events] == ["post.submitted", "post.approved"]
+    assert {event.post_id for event in events} == {sent.id}
+    assert (events[1].status, events[1].community) == ("approved", "garden")
+    assert client.get_post(sent.id).reference == "t-1"
+
+
+def test_following_goes_on_where_it_broke_off(
+    elsewhere: ours.Gatehouse, httpserver: HTTPServer
+) -> None:
+    def told(number: int) -> str:
+        facts = {
+            "id": str(number),
+            "type": "post.approved",
+            "happened_at": "2026-03-01T09:30:00Z",
+            "community": "garden",
+            "post": NOBODY,
+            "revision": 1,
+            "status": "approved",
+            "visibility": "public",
+        }
+        return f"id: {number}\nevent: post.approved\ndata: {json.dumps(facts)}\n\n"
+
+    answers = [
+        Response("retry: 10\nid: 4\n\n" + told(5) + "id: 6\n\n"),
+        Response(status=503),
+        # Broken off in the middle of an event, which is told again.
+        Response(told(7)[:-40]),
+        Response(told(7)),
+    ]
+    asked: list[str] = []
+
+    def answer(request: Request) -> Response:
+        asked.append(request.headers.get("Last-Event-ID", ""))
+        return answers[len(asked) - 1]
+
+    httpserver.expect_request("/api/v1/events").respond_with_handler(answer)
+
+    events = list(itertools.islice(elsewhere.events(), 2))
+
+    assert [event.id for event in events] == ["5", "7"]
+    assert asked == ["", "6", "6", "6"]
+
+
+def test_following_ends_with_what_is_wrong(client: ours.Gatehouse) -> None:
+    with pytest.raises(ours.InvalidRequest, match="types"):
+        next(client.events(types=["weather"]))
+
+
 def test_waits_grow_differ_and_have_an_end() -> None:
     retries = ours.Retries(attempts=9, first_wait_seconds=1, longest_wait_seconds=4)
     for tried, longest in ((1, 1), (2, 2), (3, 4), (8, 4)):
@@ -677,9 +782,22 @@ async def _go_through(url: str, key: str, drain: Callable[[], object]) -> None:
         assert (await client.get_status(sent.id)).is_pending
         assert len(await client.check_batch([HARMLESS, THREAT])) == 2
         assert (await client.hint(THREAT)).guesses
+        made = await client.report(sent.id, reporter="cy", category="spam", explanation="Ads.")
+        assert (await client.get_report(made.number)).state == "open"
+        assert [one.number for one in (await client.list_reports()).reports] == [made.number]
+        told = [event.type async for event in _first(2, client.events(after="0"))]
+        assert told == ["post.submitted", "post.approved"]
         await client.delete(sent.id)
         with pytest.raises(ours.NotFound):
             await client.get_post(sent.id)
+
+
+async def _first(count: int, events: AsyncIterator[ours.Event]) -> AsyncIterator[ours.Event]:
+    async for event in events:
+        yield event
+        count -= 1
+        if not count:
+            return
 
 
 def _drain_in_a_thread() -> None:
@@ -931,6 +1049,20 @@ def test_an_approved_post_is_told_by_zero(gatehouse: Command) -> None:
     drain_all()
     done = gatehouse("status", post_id, "--wait")
     assert (done.returncode, done.stdout.split()[1]) == (0, "approved")
+
+
+def test_what_happens_is_printed_as_it_does(gatehouse: Command) -> None:
+    gatehouse("submit", HARMLESS, "--author", "bo")
+    drain_all()
+
+    told = gatehouse("tail", "--after", "0", "--count", "2", "--types", "post.*")
+
+    assert told.returncode == 0
+    lines = [line.split() for line in told.stdout.splitlines()]
+    assert [(line[2], line[4]) for line in lines] == [
+        ("post.submitted", "pending"),
+        ("post.approved", "approved"),
+    ]
 
 
 def test_blocked_words_are_no_failure(gatehouse: Command, community: Community) -> None:

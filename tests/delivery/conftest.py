@@ -22,6 +22,12 @@ def _running_receiver() -> Iterator[Receiver]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _told_at_once(settings: Settings) -> None:
+    """Nobody waits here for what a moderator could still undo."""
+    settings.MODERATION = {**settings.MODERATION, "undo_seconds": 0.0}
+
+
 @pytest.fixture
 def receiver(_running_receiver: Receiver, settings: Settings) -> Iterator[Receiver]:
     _running_receiver.reset()

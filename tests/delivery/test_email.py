@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -22,12 +23,15 @@ from moderation.models import (
     OutboxMessage,
     Post,
     Review,
+    Statement,
 )
 from moderation.pipeline import notify
 from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.review import decide_review, reverse_enforcement
+from moderation.pipeline.reversal import reverse_enforcement
+from moderation.pipeline.review import decide_review
 from moderation.policy.document import DEFAULT_DOCUMENT
-from moderation.vocabulary import Action, DeliveryState, DisabledBecause, EndpointKind
+from moderation.policy.sanctions import Asked
+from moderation.vocabulary import Action, DeliveryState, DisabledBecause, EndpointKind, Sanction
 from moderation.webhooks import SetUp
 from tests.delivery.helpers import deliver
 from tests.factories import CommunityFactory, UserFactory, make_moderator, site_author
@@ -116,7 +120,9 @@ def test_an_author_learns_of_a_rejection(bo: Author, notices: Endpoint) -> None:
     assert sent.to == [BO]
     assert sent.from_email == "Garden <gate@garden.example>"
     assert sent.subject == "Your post in Garden is hidden"
-    assert "What was found: " in sent.body
+    assert "The automatic check found that its text contains" in sent.body
+    assert "You can object until " in sent.body
+    assert Statement.objects.get(enforcement__post=post).number in sent.body
     assert f"https://garden.example/p/{post.pk}/" in sent.body
     [(html, kind)] = sent.alternatives
     assert kind == "text/html"
@@ -148,6 +154,7 @@ def test_an_author_learns_what_a_moderator_decided(
     [sent] = mail.outbox
     assert sent.subject == subject
     assert (REASON in sent.body) is (action is Action.BLOCK)
+    assert ("A person decided" in sent.body) is (action is Action.BLOCK)
 
 
 def test_an_author_learns_of_a_reversal(
@@ -230,6 +237,35 @@ def test_nobody_is_told_what_is_no_longer_so(
     deliver()
     assert outcomes()[0] == (DeliveryState.SKIPPED, email.MOVED_ON)
     assert len(mail.outbox) == (1 if how == "decided anew" else 0)
+
+
+def test_an_author_is_told_of_a_silence_though_the_post_is_gone(
+    garden: Community, bo: Author, ada: User, notices: Endpoint
+) -> None:
+    hold_everything(garden)
+    post = write(bo, HARMLESS)
+    review = Review.objects.get(post=post, state="open")
+    decide_review(
+        review_id=review.pk,
+        moderator=ada,
+        action=Action.BLOCK,
+        reason=REASON,
+        seen_revision=1,
+        sanction=Asked(Sanction.SILENCE, timedelta(days=2)),
+    )
+    delete_post(post_id=post.pk, actor=CLIENT)
+    deliver()
+    [sent] = mail.outbox
+    assert "not write any, until" in sent.body
+    assert f"/p/{post.pk}/" not in sent.body
+    # And of its end as well.
+    reverse_enforcement(
+        enforcement_id=Enforcement.objects.get(decision__isnull=False).pk,
+        moderator=ada,
+        reason="Too hard.",
+    )
+    deliver()
+    assert "What it had imposed on your account is lifted" in mail.outbox[1].body
 
 
 def test_nobody_is_flooded(garden: Community, bo: Author, notices: Endpoint) -> None:

@@ -36,15 +36,28 @@ STAY_INSIDE = {
     "filter",
     "key",
     "provider",
+    "brake",
     "breaker",
     "operation",
     "endpoint",
     "check",
     "policy.revised",
+    "review.held",
+    "review.freed",
+    "appeal.judged_again",
+    "reason",
+    "review.noted",
+    "review.skipped",
+    "reporter",
+    "flagger",
+    "quality",
 }
 
 
-def event(community: Community, kind: str = "post.approved", subject: str = "1") -> Event:
+SUBJECT = "0190a000-0000-7000-8000-000000000001"
+
+
+def event(community: Community, kind: str = "post.approved", subject: str = SUBJECT) -> Event:
     return Event(kind, "post", subject, MACHINE, community_id=community.pk, is_first=True)
 
 

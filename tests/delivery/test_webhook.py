@@ -33,7 +33,7 @@ def rejected(community: Community, **facts: object) -> Event:
     return Event(
         kind="post.rejected",
         subject_kind="post",
-        subject_id="018f-post",
+        subject_id="01a1f833-5ffa-7d45-ba3a-1a7d23705b41",
         actor=MACHINE,
         community_id=community.pk,
         revision=2,
@@ -164,7 +164,8 @@ def test_a_payload_has_the_form_of_the_standard(
         "data": {
             "community": "garden",
             "subject": "post",
-            "id": "018f-post",
+            "id": "01a1f833-5ffa-7d45-ba3a-1a7d23705b41",
+            "reference": None,
             "sequence": 1,
             "revision": 2,
             "status": "rejected",
@@ -172,8 +173,8 @@ def test_a_payload_has_the_form_of_the_standard(
             "actor": "machine",
             "facts": {"category": "threat", "score": 0.97},
             "links": {
-                "post": "https://garden.example/api/v1/posts/018f-post",
-                "page": "https://garden.example/p/018f-post/",
+                "post": "https://garden.example/api/v1/posts/01a1f833-5ffa-7d45-ba3a-1a7d23705b41",
+                "page": "https://garden.example/p/01a1f833-5ffa-7d45-ba3a-1a7d23705b41/",
             },
         },
     }
@@ -205,4 +206,4 @@ def test_a_payload_stays_small(garden: Community, endpoint: Endpoint, receiver: 
     [sent] = receiver.sent
     assert len(sent.body) < webhook.MAX_PAYLOAD_BYTES
     assert sent.json["data"]["facts"] == {}
-    assert sent.json["data"]["id"] == "018f-post"
+    assert sent.json["data"]["id"] == "01a1f833-5ffa-7d45-ba3a-1a7d23705b41"

@@ -138,6 +138,7 @@ class Stack:
             "GATEHOUSE_DATA": str(folder / "data"),
             "SECRET_KEY": secrets.token_urlsafe(64),
             "PYTHONUNBUFFERED": "1",
+            "GATEHOUSE_STREAM_REDIS_URL": self.redis.url,
             **settings,
         }
         self._stopping = threading.Event()
@@ -184,6 +185,19 @@ class Stack:
             self._part("sandbox", "python", "manage.py", "providersim", "--port", str(port))
         )
 
+    def add_readers(self, service: str, topic: str, count: int) -> list[Part]:
+        """Let what comes in by a stream be read, by so many of one group."""
+        made = [
+            self._part(
+                f"reader-{service}-{number + 1}",
+                *("python", "manage.py", "stream_in", service, topic),
+                *("--name", f"reader-{number + 1}"),
+            )
+            for number in range(count)
+        ]
+        self.outside += made
+        return made
+
     # Life
 
     def prepare(self) -> str:
@@ -205,13 +219,16 @@ class Stack:
             )
         for worker in self.workers:
             processes.wait_until(
-                lambda worker=worker: "ready" in worker.log.read_text(errors="replace"),  # type: ignore[misc]
+                lambda worker=worker: (
+                    worker.log.exists()  # type: ignore[misc]
+                    and "ready" in worker.log.read_text(errors="replace")
+                ),
                 seconds=max(1.0, READY_SECONDS - (time.monotonic() - began)),
                 what=f"{worker.name} is ready",
             )
 
     def ask_inside(
-        self, *words: str, seconds: float = 120.0, module: str = "inside"
+        self, *words: str, seconds: float = 300.0, module: str = "inside"
     ) -> dict[str, Any]:
         """Run one act of `tests.faults.inside` as one more process; return what it answers.
 

@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 from moderation import queries
 from moderation.media.decode import prepare_image
-from moderation.models import BankedHash, Community, Post
+from moderation.models import BankedHash, Community, HashBank, Post
 from moderation.pipeline import dispatch
+from moderation.pipeline.banks import save_entry
 from moderation.pipeline.record import Actor
 from moderation.pipeline.submit import (
     Accepted,
@@ -24,6 +25,7 @@ from moderation.pipeline.submit import (
 )
 from moderation.providers import registry
 from moderation.vocabulary import ActorKind, Category
+from tests.factories import HashBankFactory
 
 CLIENT = Actor(ActorKind.API_KEY, "1")
 
@@ -71,18 +73,25 @@ def drain_all() -> int:
 @contextmanager
 def banking(community: Community, picture: bytes) -> Iterator[None]:
     """Let a community know a picture to be extremist, as long as this lasts."""
-    BankedHash.objects.create(
-        community=community,
-        perceptual_hash=prepare_image(picture).perceptual_hash,
-        category=Category.EXTREMISM,
-        label="case 7",
-    )
-    # Providers remember a bank for seconds.
-    registry._own_judges.cache_clear()
+    bank_picture(HashBankFactory.create(community=community), picture, Category.EXTREMISM)
     try:
         yield
     finally:
         registry._own_judges.cache_clear()
+
+
+def bank_picture(bank: HashBank, picture: bytes, category: Category) -> BankedHash:
+    """Let a bank know a picture, and every provider of this process know it at once."""
+    entry = BankedHash(
+        bank=bank,
+        perceptual_hash=prepare_image(picture).perceptual_hash,
+        category=category,
+        label="case 7",
+    )
+    save_entry(banked=entry, user=None)
+    # Providers remember a bank for seconds.
+    registry._own_judges.cache_clear()
+    return entry
 
 
 def add_provider(monkeypatch, provider, **terms: object) -> None:  # type: ignore[no-untyped-def]

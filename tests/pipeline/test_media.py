@@ -18,6 +18,7 @@ from moderation.vocabulary import (
     Status,
     Visibility,
 )
+from tests.factories import CommunityFactory, HashBankFactory
 from tests.pipeline.helpers import HARMLESS, drain_all, send
 from tests.pipeline.test_enforce import use_policy
 
@@ -69,7 +70,10 @@ def test_banked_picture_is_rejected_also_when_it_was_re_encoded(community):
     attach(community, NewMedia(data=picture(7)))
     known = MediaItem.objects.get()
     BankedHash.objects.create(
-        perceptual_hash=known.perceptual_hash, category=Category.GRAPHIC, label="known"
+        bank=HashBankFactory.create(),
+        perceptual_hash=known.perceptual_hash,
+        category=Category.GRAPHIC,
+        label="known",
     )
     from moderation.providers import registry
 
@@ -82,14 +86,13 @@ def test_banked_picture_is_rejected_also_when_it_was_re_encoded(community):
 
 def test_bank_of_one_community_does_not_judge_another(community):
     from moderation.providers import registry
-    from tests.factories import CommunityFactory
 
     use_policy(community, route=BANK_ONLY)
     attach(community, NewMedia(data=picture(9)))
     BankedHash.objects.create(
         perceptual_hash=MediaItem.objects.get().perceptual_hash,
         category=Category.GRAPHIC,
-        community=CommunityFactory.create(),
+        bank=HashBankFactory.create(community=CommunityFactory.create()),
     )
     registry._own_judges.cache_clear()
     assert attach(community, NewMedia(data=picture(9))).status == Status.IN_REVIEW

@@ -24,7 +24,8 @@ from moderation.pipeline.edit import delete_post, edit_post
 from moderation.pipeline.enforce import enforce
 from moderation.pipeline.judge import Judged, judge
 from moderation.pipeline.lease import claim
-from moderation.pipeline.review import decide_review, reverse_enforcement
+from moderation.pipeline.reversal import reverse_enforcement
+from moderation.pipeline.review import decide_review
 from moderation.pipeline.screen import screen
 from moderation.pipeline.seal import verify_record
 from moderation.policy.fold import fold

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from moderation.models import AuditEvent, AuditSeal, Author, triggers
+from moderation.pipeline.checkpoint import sign_checkpoint
 from moderation.pipeline.record import MACHINE, Event, read_sealed, record_events
 from moderation.pipeline.seal import seal_events, verify_record
 from tests.pipeline.helpers import HARMLESS, THREAT, drain_all, send
@@ -24,6 +25,7 @@ def recorded(community):
     drain_all()
     while seal_events():
         pass
+    sign_checkpoint()
     return list(AuditEvent.objects.order_by("pk"))
 
 

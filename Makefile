@@ -18,6 +18,7 @@ VISION ?= 1
 # Videos and sounds need 100 MB more; `make run VIDEO=1` takes them.
 VIDEO  ?= 0
 SECONDS ?= 300
+EXAMPLES ?= 120
 PYTEST_JOBS ?= 2
 
 # Services for `make test-services`, `make test-faults` has its own.
@@ -26,7 +27,7 @@ SERVICES_REDIS_URL    ?= redis://127.0.0.1:6379/11
 SERVICES_AMQP_URL     ?= amqp://guest:guest@127.0.0.1:5672//
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-services test-browser test-contract test-faults lint format lock bench clean
+.PHONY: help setup run test test-services test-browser test-contract test-schema test-faults test-redis-broker lint format lock bench clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -71,6 +72,11 @@ $(VENV)/.video: requirements-video.txt | $(VENV)/.run
 	@$(call PIP_INSTALL,--no-deps -r requirements-video.txt)
 	@touch $@
 
+$(VENV)/.kafka: requirements-kafka.txt | $(VENV)/.run
+	@echo "  · Installing what reads and writes Kafka's topics (librdkafka) …"
+	@$(call PIP_INSTALL,--no-deps -r requirements-kafka.txt)
+	@touch $@
+
 # The services' own libraries stay apart from everything else.
 CONTRACT_VENV := .venv-contract
 
@@ -92,30 +98,39 @@ CLEAN_ENV := env -u DATABASE_URL -u REDIS_URL -u CELERY_BROKER_URL -u SECRET_KEY
              -u GATEHOUSE_DATA -u PORT -u DEBUG
 PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS)
 
-test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video  ## Run the whole suite on the embedded stack
+test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run the whole suite on the embedded stack
 	$(CLEAN_ENV) $(PYTEST) $(ARGS)
+
+# Plain Python, adapters and the embedded command know no such services: once is enough.
+ONCE := tests/deploy tests/journeys/test_run.py tests/providers tests/unit
+SERVED := tests $(ONCE:%=--ignore=%)
 
 # Whatever a broker has a part in; the rest does not know which one there is.
 BROKERED := tests/delivery tests/journeys tests/live tests/operations
 
-test-services: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video  ## Run it on PostgreSQL, Redis and RabbitMQ, then without RabbitMQ
+test-services: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run it on PostgreSQL, Redis and RabbitMQ
 	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
 	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" \
-	  CELERY_BROKER_URL="$(or $(CELERY_BROKER_URL),$(SERVICES_AMQP_URL))" $(PYTEST) $(ARGS)
+	  CELERY_BROKER_URL="$(or $(CELERY_BROKER_URL),$(SERVICES_AMQP_URL))" $(PYTEST) $(or $(ARGS),$(SERVED))
+
+test-redis-broker: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run what a broker has a part in on PostgreSQL, with Redis as broker
 	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
 	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" $(PYTEST) $(or $(ARGS),$(BROKERED))
 
-test-browser: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video  ## Drive the pages in headless Chromium
+test-browser: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Drive the pages in headless Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && \
 	  { echo "  · Installing Chromium …"; apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } || \
 	  { echo "These tests drive Chromium: install it as chromium on your PATH." >&2; exit 1; }
-	$(CLEAN_ENV) $(BIN)/python -m pytest tests/browser $(ARGS)
+	$(CLEAN_ENV) $(PYTEST) --dist loadfile tests/browser $(ARGS)
 
 test-contract: $(CONTRACT_VENV)/.contract  ## Hold the sandbox to the services' official libraries
-	$(CLEAN_ENV) $(CONTRACT_VENV)/bin/python -m pytest tests/contract -p no:randomly $(ARGS)
+	$(CLEAN_ENV) $(CONTRACT_VENV)/bin/python -m pytest tests/contract -p no:randomly -n $(PYTEST_JOBS) --dist loadfile $(ARGS)
 
-test-faults: $(VENV)/.dev  ## Kill parts at random under load (SECONDS=300, SEED); nothing may be lost
+test-schema: $(VENV)/.dev  ## Ask a running server 5,000 things and more that the OpenAPI document allows or forbids (EXAMPLES=120)
+	$(CLEAN_ENV) SCHEMA_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/schema -s $(ARGS)
+
+test-faults: $(VENV)/.dev $(VENV)/.kafka  ## Kill parts at random under load (SECONDS=300, SEED); nothing may be lost
 	$(CLEAN_ENV) FAULT_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults -s -p no:randomly \
 	  --timeout $$(($(SECONDS) + 240)) $(ARGS)
 
@@ -146,6 +161,7 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) pyproject.toml --extra dev -o requirements-dev.txt
 	$(LOCK) --group vision --no-deps -o requirements-vision.txt
 	$(LOCK) --group video --no-deps -o requirements-video.txt
+	$(LOCK) --group kafka --no-deps -o requirements-kafka.txt
 	$(LOCK) pyproject.toml --extra dev --group contract -o requirements-contract.txt
 
 bench: $(VENV)/.dev  ## Measure against the naive peer on PostgreSQL and Redis

@@ -224,7 +224,8 @@ def _try_again(batch: _Batch, ids: Sequence[int], error: str, *, wait: float = 0
     _held_by(batch.token).filter(pk__in=ids).update(
         lease_token=None,
         lease_until=None,
-        due_at=Now() + timedelta(seconds=wait),
+        # SQLite writes a sum with more digits than Now() has, which makes it later for a moment.
+        due_at=Now() + timedelta(seconds=wait) if wait else Now(),
         attempts=F("attempts") + (1 if error else 0),
         last_error=error[:100],
     )

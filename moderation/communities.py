@@ -27,7 +27,7 @@ from moderation.models import (
     ProviderAccount,
 )
 from moderation.models.communities import Organisation
-from moderation.pipeline.record import Actor, record_change
+from moderation.pipeline.audit.record import Actor, record_change
 from moderation.policy.document import parse_policy
 from moderation.providers import registry
 from moderation.vocabulary import Category, WordAction

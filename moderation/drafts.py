@@ -7,8 +7,8 @@ from collections.abc import Callable
 from moderation.conf import get_conf
 from moderation.fields import Fields
 from moderation.models import Community
+from moderation.pipeline.intake.submit import NewPost, Writer
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.submit import NewPost, Writer
 
 MAX_ID_CHARS = 200
 MAX_CHANNEL_CHARS = 100

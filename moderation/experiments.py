@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from moderation.errors import Conflict, InvalidFields, InvalidSubmission
 from moderation.models import Experiment, PolicyRevision
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
 from moderation.vocabulary import ExperimentMode
 
 _SUBJECT = "experiment"

@@ -18,7 +18,7 @@ from django.db.models import Q
 from moderation import queries
 from moderation.errors import Conflict, InvalidFields, InvalidSubmission, NotAllowed
 from moderation.models import Community, FilterRule
-from moderation.pipeline.record import SYSTEM, Actor, Event, record_change, record_events
+from moderation.pipeline.audit.record import SYSTEM, Actor, Event, record_change, record_events
 from moderation.providers.own.filters import CommunityFilterProvider, check_rule
 from moderation.providers.own.filters.reading import Reading
 from moderation.providers.own.filters.rule_set import RuleSet

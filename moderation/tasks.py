@@ -9,7 +9,8 @@ from celery import Task, shared_task
 from moderation.delivery import doorbell
 from moderation.operations import bank_search, export, ledger, progress, replay, rescan, schedule
 from moderation.operations import tidy as tidying
-from moderation.pipeline import checkpoint, dispatch, notify
+from moderation.pipeline import dispatch, notify
+from moderation.pipeline.audit import checkpoint
 from moderation.quality import draw
 from moderation.transparency import export as register_export
 from moderation.vocabulary import Lane

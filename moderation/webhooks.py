@@ -28,7 +28,7 @@ from moderation.errors import Conflict, InvalidFields, NotFound
 from moderation.models import AuditEvent, Community, Endpoint, OutboxMessage
 from moderation.outbound.addresses import is_public_address
 from moderation.pipeline import notify
-from moderation.pipeline.record import Actor, record_change
+from moderation.pipeline.audit.record import Actor, record_change
 from moderation.vocabulary import DeliveryState, DisabledBecause, EndpointKind, Lane
 
 # Receivers change over within a day; until then each message carries both signatures.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from moderation.models import Appeal, Effect, Enforcement, Post, Submission, VerdictRecord
-from moderation.pipeline.appeal import open_appeal
-from moderation.pipeline.record import SYSTEM
+from moderation.pipeline.appeals.appeal import open_appeal
+from moderation.pipeline.audit.record import SYSTEM
 from moderation.vocabulary import Action, Category, EffectKind, SubmissionState
 
 

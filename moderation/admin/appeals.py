@@ -25,9 +25,9 @@ from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin
 from moderation.admin.surroundings import staff
 from moderation.errors import ModerationError, NotAllowed, NotImpartial
 from moderation.models import Appeal, AppealMessage, Enforcement, ProviderResult, Review
-from moderation.pipeline.appeal import MAX_WORDS_CHARS, answer_appeal, write_as_moderator
+from moderation.pipeline.appeals.appeal import MAX_WORDS_CHARS, answer_appeal, write_as_moderator
 from moderation.pipeline.casework import must
-from moderation.pipeline.reversal import foresee_reversal
+from moderation.pipeline.review.reversal import foresee_reversal
 from moderation.queries import appeals as known
 from moderation.queries.appeals import SecondOpinion
 from moderation.vocabulary import AppealState, ReviewState, Status, Visibility

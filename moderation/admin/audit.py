@@ -19,7 +19,7 @@ from moderation.admin.timeline import author_timeline, decision_timeline
 from moderation.errors import ModerationError
 from moderation.models import AuditCheckpoint, Author, Decision
 from moderation.pipeline import erase
-from moderation.pipeline.checkpoint import as_json, public_key
+from moderation.pipeline.audit.checkpoint import as_json, public_key
 
 
 def urls() -> list[URLPattern]:

@@ -41,7 +41,7 @@ from moderation.operations.bank_lists import (
     write_json,
 )
 from moderation.operations.bank_search import search_past
-from moderation.pipeline import banks
+from moderation.pipeline.known import banks
 from moderation.vocabulary import BankKind
 
 _MOST_DISTANCE = {BankKind.IMAGE: 128, BankKind.TEXT: 16}

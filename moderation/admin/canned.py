@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from moderation.admin.scoped import CommunityFilter, ScopedAdmin
 from moderation.admin.surroundings import staff
 from moderation.models import CannedReason
-from moderation.pipeline import noting
+from moderation.pipeline.review import noting
 
 
 @admin.register(CannedReason)

@@ -12,7 +12,7 @@ from django.http import QueryDict
 
 from moderation.admin.reasons import ReasonGroup, offered
 from moderation.models import Review
-from moderation.pipeline import review as stage
+from moderation.pipeline.review import review as stage
 from moderation.policy.sanctions import MOST_DAYS, Asked, default_for
 from moderation.vocabulary import Action, Category, DeskAction, Sanction
 

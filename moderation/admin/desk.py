@@ -37,7 +37,7 @@ from moderation.models import (
     Report,
     Review,
 )
-from moderation.pipeline import holding, noting
+from moderation.pipeline.review import holding, noting
 from moderation.policy.foresight import Foreseen, Now, foresee
 from moderation.policy.sanctions import Asked, Recommendation, default_for, recommend
 from moderation.vocabulary import (

@@ -38,9 +38,9 @@ from moderation.conf import get_conf
 from moderation.coordination import presence
 from moderation.errors import Conflict, ModerationError, NotAllowed, NotFound, UndoTooLate
 from moderation.models import Decision, DeskPreferences, Review
-from moderation.pipeline import holding, noting
-from moderation.pipeline.statement import preview_statement
-from moderation.pipeline.undo import undo_decision
+from moderation.pipeline.enforcement.statement import preview_statement
+from moderation.pipeline.review import holding, noting
+from moderation.pipeline.review.undo import undo_decision
 from moderation.vocabulary import Action, DeskAction
 
 # Django's own name for what a list was filtered by, carried along to come back to it.

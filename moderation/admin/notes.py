@@ -9,7 +9,7 @@ from cryptography.exceptions import InvalidTag
 
 from moderation.admin.timeline import actor_names
 from moderation.models import AuditEvent, Post
-from moderation.pipeline.record import read_sealed
+from moderation.pipeline.audit.record import read_sealed
 
 _KINDS = ("review.noted", "review.escalated")
 _MOST = 20

@@ -28,7 +28,7 @@ from moderation.admin.timeline import post_timeline
 from moderation.errors import ModerationError, NotAllowed
 from moderation.models import Author, Enforcement, Post, ProviderResult, VerdictRecord
 from moderation.models.posts import INDEFINITELY
-from moderation.pipeline.reversal import foresee_reversal, reverse_enforcement
+from moderation.pipeline.review.reversal import foresee_reversal, reverse_enforcement
 
 
 class ReversalForm(forms.Form):

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from moderation.admin.evidence import USUAL_VEILS
 from moderation.models import DeskPreferences
-from moderation.pipeline.noting import GRAPHIC
+from moderation.pipeline.review.noting import GRAPHIC
 from moderation.vocabulary import Category, Veil
 
 # Everything that is not one of the graphic categories.

@@ -24,7 +24,7 @@ from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin, ScopedAdmin,
 from moderation.admin.surroundings import staff
 from moderation.errors import ModerationError, NotAllowed
 from moderation.models import Author, Report, TrustedFlagger
-from moderation.pipeline.reporters import (
+from moderation.pipeline.reports.reporters import (
     LONGEST_MUTE_DAYS,
     PERMISSION,
     add_trusted_flagger,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from moderation.admin.scoped import own_communities
 from moderation.models import Community
-from moderation.pipeline.rescan import Selection
+from moderation.pipeline.rejudging.rescan import Selection
 from moderation.providers import registry
 from moderation.vocabulary import Category, Status
 

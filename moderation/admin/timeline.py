@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from moderation.admin import words
 from moderation.models import ApiKey, AuditEvent, Author, Decision, Enforcement, Post
-from moderation.pipeline.record import read_sealed
+from moderation.pipeline.audit.record import read_sealed
 from moderation.vocabulary import ActorKind, Status, Visibility
 
 # A page that is read, not searched: who wants more opens the post.

@@ -13,7 +13,7 @@ from moderation import queries
 from moderation.admin import reasons, words
 from moderation.admin.queue import QueueRow, rows_of
 from moderation.models import Appeal, Decision, DecisionBatch, Enforcement, Review
-from moderation.pipeline.cluster import MOST_TOGETHER, Picked
+from moderation.pipeline.review.cluster import MOST_TOGETHER, Picked
 from moderation.vocabulary import (
     Action,
     AppealState,

@@ -25,7 +25,7 @@ from moderation.admin.together import (
 )
 from moderation.errors import ModerationError, NotAllowed
 from moderation.models import DecisionBatch
-from moderation.pipeline.cluster import (
+from moderation.pipeline.review.cluster import (
     DecidedTogether,
     Picked,
     decide_together,

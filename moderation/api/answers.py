@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from moderation import queries
 from moderation.api.errors import CONTENT_TYPE
 from moderation.models import MediaItem, Post
-from moderation.pipeline.submit import Reply
+from moderation.pipeline.intake.submit import Reply
 from moderation.policy.explanation import Explanation
 
 # For how long the oldest post that waits for its verdict has waited.

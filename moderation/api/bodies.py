@@ -26,8 +26,8 @@ from moderation.drafts import (
 )
 from moderation.errors import InvalidFields, MediaRefused, ModerationError
 from moderation.fields import Fields, uuid_of
+from moderation.pipeline.intake.submit import Idempotency, NewPost
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.submit import Idempotency, NewPost
 from moderation.vocabulary import Status
 
 MOST_KEPT = 100

@@ -19,8 +19,8 @@ from moderation.coordination.token_bucket import Limit
 from moderation.credentials import DEFAULT_TIER, Tier, tier_of
 from moderation.errors import InvalidFields, NotFound
 from moderation.models import ApiKey, Appeal, Community, Post, Report
-from moderation.pipeline.record import Actor
-from moderation.pipeline.submit import Writer
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.submit import Writer
 from moderation.queries import appeals as known
 from moderation.vocabulary import ActorKind, Priority, Scope
 

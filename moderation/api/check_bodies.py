@@ -17,7 +17,7 @@ from moderation.conf import get_conf
 from moderation.drafts import MAX_ALT_CHARS, MAX_ID_CHARS, MAX_URL_CHARS, read_body
 from moderation.errors import InvalidFields, MediaRefused
 from moderation.fields import Fields
-from moderation.pipeline.check import Draft
+from moderation.pipeline.judging.check import Draft
 from moderation.pipeline.media import NewMedia, check_upload
 
 # Nobody outside answers within less, and nobody who waits for an answer waits for more.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from moderation.bridge.messages import Message, read_message
 from moderation.errors import ModerationError
-from moderation.pipeline.record import Actor
-from moderation.pipeline.submit import Accepted, Call, Reply, Result, submit_all
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.submit import Accepted, Call, Reply, Result, submit_all
 from moderation.vocabulary import ActorKind
 
 # As many posts share a transaction: more would hold others up, fewer cost more each.

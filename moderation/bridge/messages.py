@@ -15,7 +15,7 @@ from moderation.drafts import MAX_ID_CHARS, read_post
 from moderation.errors import InvalidFields, NotFound
 from moderation.fields import Fields
 from moderation.models import Community
-from moderation.pipeline.submit import Idempotency, NewPost
+from moderation.pipeline.intake.submit import Idempotency, NewPost
 
 # What the API takes as one body, and what Kafka's brokers take unless told otherwise.
 MAX_BYTES: Final = 1_000_000

@@ -11,7 +11,7 @@ from moderation.labels.attributes import CATEGORIES
 from moderation.labels.comparison import Scored
 from moderation.labels.stored import Stored
 from moderation.models import Community
-from moderation.pipeline.check import Checked, Draft, check
+from moderation.pipeline.judging.check import Checked, Draft, check
 from moderation.vocabulary import Outcome
 
 # As many as one request of the API may ask about.

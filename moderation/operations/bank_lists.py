@@ -20,7 +20,7 @@ from django.contrib.auth.models import User
 from moderation.errors import InvalidSubmission
 from moderation.models import BankedHash, HashBank
 from moderation.operations.export import safe_cell
-from moderation.pipeline.banks import Added, Entry, add_entries, text_entry
+from moderation.pipeline.known.banks import Added, Entry, add_entries, text_entry
 from moderation.vocabulary import BankKind, Category
 
 MOST_BYTES: Final = 32 * 1024 * 1024

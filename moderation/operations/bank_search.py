@@ -22,8 +22,8 @@ from moderation.errors import NotAllowed
 from moderation.models import Community, HashBank
 from moderation.operations import ledger, progress
 from moderation.operations.progress import Progress
-from moderation.pipeline.known_again import Walk, look_through, put_before_people
-from moderation.pipeline.record import Actor
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.rejudging.known_again import Walk, look_through, put_before_people
 from moderation.providers.bank_rows import stock_of
 from moderation.providers.shared.bank import Stock
 from moderation.vocabulary import ActorKind

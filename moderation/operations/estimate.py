@@ -18,9 +18,9 @@ from moderation import queries
 from moderation.asking import Answered, Question
 from moderation.asking.board import Board, Wanted
 from moderation.models import Post, ProviderResult, Submission
-from moderation.pipeline.lease import Claim
-from moderation.pipeline.rescan import Selection, Tally, matching_posts, some_posts, tally
-from moderation.pipeline.screen import foresee
+from moderation.pipeline.judging.lease import Claim
+from moderation.pipeline.judging.screen import foresee
+from moderation.pipeline.rejudging.rescan import Selection, Tally, matching_posts, some_posts, tally
 from moderation.providers import registry
 from moderation.providers.base import Answer
 from moderation.vocabulary import Category, Lane, Outcome, Reason, SubmissionState

@@ -25,7 +25,7 @@ from moderation.errors import Conflict, NotAllowed, NotFound
 from moderation.models import AuditEvent, Community
 from moderation.operations import progress
 from moderation.operations.progress import Progress
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
 from moderation.vocabulary import ActorKind, Lane
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,13 @@ from moderation.errors import Conflict, InvalidSubmission
 from moderation.models import PolicyDraft, Replay, ReplayFlip, VerdictRecord
 from moderation.operations import ledger, progress
 from moderation.operations.progress import Progress
-from moderation.pipeline.replay import Kept, Rejudged, decided_by_people, kept_verdicts, rejudge
+from moderation.pipeline.rejudging.replay import (
+    Kept,
+    Rejudged,
+    decided_by_people,
+    kept_verdicts,
+    rejudge,
+)
 from moderation.policy.comparison import Pair, Tally
 from moderation.policy.document import Policy, parse_policy
 from moderation.policy.route import is_in_share

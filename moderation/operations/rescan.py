@@ -23,8 +23,8 @@ from moderation.errors import InvalidSubmission
 from moderation.models import AuditEvent, Community
 from moderation.operations import ledger, progress, valve
 from moderation.operations.progress import Progress
-from moderation.pipeline.record import Actor
-from moderation.pipeline.rescan import (
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.rejudging.rescan import (
     Selection,
     matching_posts,
     next_posts,

@@ -10,7 +10,7 @@ from moderation import queries
 from moderation.errors import Conflict
 from moderation.models import Community
 from moderation.operations import ledger
-from moderation.pipeline.rescan import Selection, unseen_posts
+from moderation.pipeline.rejudging.rescan import Selection, unseen_posts
 from moderation.policy.document import RescanRhythm
 
 logger = logging.getLogger(__name__)

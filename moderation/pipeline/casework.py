@@ -10,7 +10,7 @@ from moderation import queries
 from moderation.delivery.hints import Hint
 from moderation.errors import Conflict, NotAllowed, NotFound, NotImpartial, ReviewTaken
 from moderation.models import Post, Review
-from moderation.pipeline.record import Actor, Event, record_events
+from moderation.pipeline.audit.record import Actor, Event, record_events
 from moderation.queries.appeals import is_partial, open_appeals
 from moderation.vocabulary import ActorKind, ReviewLane, ReviewState
 

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 
 from moderation.conf import get_conf
 from moderation.delivery import doorbell, websocket
-from moderation.pipeline import flood
-from moderation.pipeline.enforce import enforce
-from moderation.pipeline.inbox import sweep_inbox
-from moderation.pipeline.judge import judge
-from moderation.pipeline.lease import Claim, claim, claim_one_again, due, release, renewing
+from moderation.pipeline.appeals.opinion import keep_opinions
+from moderation.pipeline.enforcement.enforce import enforce
+from moderation.pipeline.judging.inbox import sweep_inbox
+from moderation.pipeline.judging.judge import judge
+from moderation.pipeline.judging.lease import Claim, claim, claim_one_again, due, release, renewing
+from moderation.pipeline.judging.park import park
+from moderation.pipeline.judging.screen import Screened, screen, unscreened
 from moderation.pipeline.media import prepare_attachments
-from moderation.pipeline.opinion import keep_opinions
-from moderation.pipeline.park import park
-from moderation.pipeline.screen import Screened, screen, unscreened
+from moderation.pipeline.rejudging import flood
 from moderation.vocabulary import Lane
 
 logger = logging.getLogger(__name__)

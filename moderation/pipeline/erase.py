@@ -57,9 +57,9 @@ from moderation.models import (
 )
 from moderation.models.enforcement import UNDONE
 from moderation.models.posts import TEXT_KEY, visible_text
-from moderation.pipeline import reported
-from moderation.pipeline.appeal import withdraw_appeal
-from moderation.pipeline.record import SYSTEM, Actor, Event, record_change, record_events
+from moderation.pipeline.appeals.appeal import withdraw_appeal
+from moderation.pipeline.audit.record import SYSTEM, Actor, Event, record_change, record_events
+from moderation.pipeline.review import reported
 from moderation.providers.base import AnyPart, TextPart
 from moderation.vocabulary import (
     ActorKind,

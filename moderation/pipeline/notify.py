@@ -27,10 +27,10 @@ from moderation.delivery.event_types import wants
 from moderation.delivery.handover import Handover
 from moderation.delivery.listeners import forget_listeners
 from moderation.models import AuditEvent, Endpoint, OutboxMessage, Post, Statement
-from moderation.pipeline.appeal_link import appeal_address
-from moderation.pipeline.appeal_mail import is_about_appeal, notice_of_appeal
-from moderation.pipeline.record import Actor, record_change
-from moderation.pipeline.report_mail import is_about_report, notice_of_report
+from moderation.pipeline.appeals.link import appeal_address
+from moderation.pipeline.appeals.mail import is_about_appeal, notice_of_appeal
+from moderation.pipeline.audit.record import Actor, record_change
+from moderation.pipeline.reports.mail import is_about_report, notice_of_report
 from moderation.policy.reasons import limits_author
 from moderation.vocabulary import DisabledBecause, EndpointKind, Lane, Status
 

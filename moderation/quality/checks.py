@@ -17,8 +17,8 @@ from django.db.models.functions import Now
 from moderation import queries
 from moderation.errors import Conflict, InvalidSubmission, NotAllowed, NotFound
 from moderation.models import BlindCheck, Decision, GoldenItem
-from moderation.pipeline import noting
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
+from moderation.pipeline.review import noting
 from moderation.vocabulary import Action, Category
 
 ANSWERS: Final = (Action.ALLOW, Action.WARN, Action.BLOCK)

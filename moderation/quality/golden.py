@@ -7,7 +7,7 @@ from django.db import transaction
 
 from moderation.errors import InvalidFields
 from moderation.models import Community, GoldenItem
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
 from moderation.quality.checks import ANSWERS
 
 

@@ -12,7 +12,7 @@ from moderation.conf import get_conf
 from moderation.coordination.breaker import BreakerState
 from moderation.errors import Conflict, InvalidFields, NotFound
 from moderation.models import ProviderAccount, Reevaluation
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
 from moderation.providers import registry
 from moderation.services.breakers import breaker_of_name
 from moderation.services.checked import SetUp, check_new_name, fill_in

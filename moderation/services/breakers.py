@@ -10,7 +10,7 @@ from django.db import transaction
 from moderation.asking.calls import breaker_name
 from moderation.coordination.breaker import Breaker, BreakerState, BreakerStatus, states
 from moderation.models import ProviderAccount
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
 
 
 def breaker_of_name(name: str) -> Breaker:

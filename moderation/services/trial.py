@@ -26,7 +26,7 @@ from moderation.asking import spending
 from moderation.asking.sound import sound
 from moderation.errors import FetchRefused, ProviderError, ProviderRejected
 from moderation.models import AuditEvent, ProviderAccount
-from moderation.pipeline.record import record_change
+from moderation.pipeline.audit.record import record_change
 from moderation.providers import registry
 from moderation.providers.base import (
     Adapter,

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from moderation.errors import CallbackRefused, ProviderUnavailable
-from moderation.pipeline.inbox import receive
+from moderation.pipeline.judging.inbox import receive
 from moderation.providers.base import Callback
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from moderation.errors import ModerationError, RateLimited
-from moderation.pipeline.appeal import MAX_WORDS_CHARS
+from moderation.pipeline.appeals.appeal import MAX_WORDS_CHARS
 
 
 class AppealForm(forms.Form):

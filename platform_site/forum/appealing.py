@@ -13,9 +13,9 @@ from moderation import queries
 from moderation.coordination.appeal_limit import take_appeal_turn
 from moderation.errors import NotFound
 from moderation.models import Appeal, Author, Enforcement, Post, PostRevision, Report
-from moderation.pipeline import appeal as stage
-from moderation.pipeline.appeal_link import read_token
-from moderation.pipeline.record import SYSTEM, Actor
+from moderation.pipeline.appeals import appeal as stage
+from moderation.pipeline.appeals.link import read_token
+from moderation.pipeline.audit.record import SYSTEM, Actor
 from moderation.queries import AnyUser
 from moderation.queries import appeals as known
 from moderation.vocabulary import ActorKind, AppealState, Visibility

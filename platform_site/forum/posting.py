@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 
 from moderation.coordination.author_limit import take_turn
 from moderation.models import Community, Post
-from moderation.pipeline.draft import NewPost, Writer
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.idempotency import Idempotency, Reply
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.draft import NewPost, Writer
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.intake.idempotency import Idempotency, Reply
+from moderation.pipeline.intake.submit import Accepted, Call, Result, submit
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.record import Actor
-from moderation.pipeline.submit import Accepted, Call, Result, submit
 from moderation.vocabulary import ActorKind
 
 

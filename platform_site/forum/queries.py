@@ -16,7 +16,7 @@ from django.utils import timezone
 from moderation import queries
 from moderation.errors import NotFound
 from moderation.models import Author, Community, Enforcement, MediaItem, Post, Report
-from moderation.pipeline.sanctions import why_barred
+from moderation.pipeline.enforcement.sanctions import why_barred
 from moderation.queries import Answer, AnyUser
 from moderation.queries.appeals import appealable_on
 from moderation.queries.statements import authors_of

@@ -7,8 +7,8 @@ from typing import Any, Final
 from django import forms
 
 from moderation.errors import InvalidFields, ModerationError, RateLimited
-from moderation.pipeline.notice import MOST_EMAIL_CHARS, MOST_NAME_CHARS, names_notifier
-from moderation.pipeline.report import MOST_EXPLANATION_CHARS
+from moderation.pipeline.reports.notice import MOST_EMAIL_CHARS, MOST_NAME_CHARS, names_notifier
+from moderation.pipeline.reports.report import MOST_EXPLANATION_CHARS
 from moderation.vocabulary import Category
 
 MOST_LOCATIONS_CHARS: Final = 8_000

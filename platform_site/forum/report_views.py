@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from moderation.errors import ModerationError
-from moderation.pipeline.report import Reported
+from moderation.pipeline.reports.report import Reported
 from platform_site.forum import queries, reporting
 from platform_site.forum.report_forms import NoticeForm, ReportForm
 from platform_site.forum.reporting import Typed

@@ -17,9 +17,9 @@ from django.urls import Resolver404, resolve
 from moderation import queries
 from moderation.errors import InvalidFields
 from moderation.models import Post, Report
-from moderation.pipeline.draft import Writer
-from moderation.pipeline.notice import MOST_POSTS, Notice, give_notice
-from moderation.pipeline.report import NewReport, Reported, report_post
+from moderation.pipeline.intake.draft import Writer
+from moderation.pipeline.reports.notice import MOST_POSTS, Notice, give_notice
+from moderation.pipeline.reports.report import NewReport, Reported, report_post
 from moderation.vocabulary import Category
 
 _ANCHOR: Final = re.compile(r"post-([0-9a-fA-F-]{36})")

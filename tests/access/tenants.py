@@ -44,8 +44,8 @@ from moderation.models import (
     TrustedFlagger,
 )
 from moderation.operations import ledger
-from moderation.pipeline.appeal_link import link_token
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.appeals.link import link_token
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.document import DEFAULT_DOCUMENT
 from moderation.roles import LEAD, MODERATOR, OPERATOR, READ_ONLY, ensure_roles
 from moderation.vocabulary import Action, Scope

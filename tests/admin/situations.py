@@ -14,7 +14,7 @@ from moderation.models import (
     Submission,
     VerdictRecord,
 )
-from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.audit.record import MACHINE, Event, record_events
 from moderation.vocabulary import (
     Action,
     EffectKind,

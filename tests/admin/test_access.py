@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from moderation import communities
 from moderation.models import ApiKey, Community, Decision, PolicyRevision
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category, Scope, WordAction
 from tests.admin.conftest import ClientFor
 from tests.admin.situations import DECISION, queued

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from moderation.models import Appeal, AppealMessage, Author, Community, Post
-from moderation.pipeline.edit import edit_post
+from moderation.pipeline.intake.edit import edit_post
 from moderation.vocabulary import Action, AppealState, Visibility
 from tests.admin.conftest import ClientFor
 from tests.factories import AuthorFactory, PostFactory, UserFactory

@@ -10,10 +10,10 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from moderation.models import Author, Community, Decision, Post
-from moderation.pipeline.checkpoint import public_key, sign_checkpoint
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.seal import seal_events
+from moderation.pipeline.audit.checkpoint import public_key, sign_checkpoint
+from moderation.pipeline.audit.seal import seal_events
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action
 from tests.admin.conftest import ClientFor
 from tests.admin.situations import queued

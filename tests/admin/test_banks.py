@@ -15,8 +15,8 @@ from PIL import Image
 from moderation.models import AuditEvent, BankedHash, Community, HashBank, Post, Review
 from moderation.operations import ledger, progress
 from moderation.operations.bank_search import run_turn, search_past
-from moderation.pipeline import banks
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.known import banks
+from moderation.pipeline.review.review import decide_review
 from moderation.providers import registry
 from moderation.vocabulary import Action, BankKind, Category, ReviewState, Visibility
 from tests.admin.conftest import ClientFor

@@ -8,10 +8,10 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from moderation.models import AuditEvent, Community, Decision, Post, Review
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.record import Actor
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, ActorKind, ReviewLane, ReviewState, Status, Visibility
 from tests.admin.conftest import ClientFor
 from tests.admin.situations import DECISION, queued

@@ -33,10 +33,10 @@ from moderation.models import (
     Statement,
 )
 from moderation.models.posts import media_key
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.record import Actor
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import (
     Action,
     ActorKind,

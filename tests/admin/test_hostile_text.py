@@ -26,8 +26,8 @@ from moderation.models import (
     Review,
 )
 from moderation.models.posts import media_key
-from moderation.pipeline.noting import add_note
-from moderation.pipeline.review import decide_review, escalate_review
+from moderation.pipeline.review.noting import add_note
+from moderation.pipeline.review.review import decide_review, escalate_review
 from moderation.vocabulary import (
     Action,
     ActorKind,

@@ -20,8 +20,8 @@ from moderation.errors import Conflict
 from moderation.models import AuditEvent, Community, Submission
 from moderation.operations import export, ledger, progress
 from moderation.operations.rescan import start_rescan
-from moderation.pipeline.rescan import Selection
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.rejudging.rescan import Selection
+from moderation.pipeline.review.review import decide_review
 from moderation.tasks import export_decisions, rescan_community
 from moderation.vocabulary import Action, Category, Lane, Reason, Status, SubmissionState
 from tests.admin.conftest import ClientFor
@@ -167,8 +167,8 @@ def test_what_makes_no_sense_is_neither_estimated_nor_started(
 def test_what_a_sample_did_not_find_can_be_looked_for_all_the_same(
     lea: User, garden: Community, as_user: ClientFor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("moderation.pipeline.rescan.MOST_COUNTED", 2)
-    monkeypatch.setattr("moderation.pipeline.rescan._COUNTING_WINDOW", 1)
+    monkeypatch.setattr("moderation.pipeline.rejudging.rescan.MOST_COUNTED", 2)
+    monkeypatch.setattr("moderation.pipeline.rejudging.rescan._COUNTING_WINDOW", 1)
     PostFactory.create_batch(3, author__community=garden)
     client = as_user(lea)
     shown = page(client, RESCAN, **days(garden, status="rejected"))

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from moderation.models import Community, Enforcement, Post
 from moderation.models.posts import INDEFINITELY
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Status, Visibility
 from tests.admin.conftest import ClientFor
 from tests.admin.situations import queued

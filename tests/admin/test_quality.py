@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from moderation.models import BlindCheck, Community, Decision, Enforcement, GoldenItem
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category
 from tests.admin.conftest import ClientFor
 from tests.admin.payloads import PAYLOADS

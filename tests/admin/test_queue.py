@@ -16,8 +16,8 @@ from django.utils import timezone
 from moderation.admin import queue
 from moderation.errors import NotAllowed
 from moderation.models import Community, Review, SavedView
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.review import decide_review, escalate_review
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.review import decide_review, escalate_review
 from moderation.vocabulary import Action, Category, ReviewLane, Severity
 from tests.admin.conftest import ClientFor
 from tests.admin.situations import DECISION, queued

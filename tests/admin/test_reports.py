@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from moderation.admin.report_panel import reports_panel
 from moderation.models import AuditEvent, Author, Community, Report, Review, TrustedFlagger
-from moderation.pipeline.draft import Writer
-from moderation.pipeline.notice import Notice, give_notice
-from moderation.pipeline.report import NewReport, report_post
+from moderation.pipeline.intake.draft import Writer
+from moderation.pipeline.reports.notice import Notice, give_notice
+from moderation.pipeline.reports.report import NewReport, report_post
 from moderation.vocabulary import Category
 from tests.admin.conftest import ClientFor
 from tests.factories import PostFactory

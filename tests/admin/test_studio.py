@@ -28,7 +28,7 @@ from moderation.models import (
 )
 from moderation.operations import ledger
 from moderation.operations.replay import run_turn, start_replay
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.document import DEFAULT_DOCUMENT, parse_policy
 from moderation.policy.plain_words import say_changes
 from moderation.vocabulary import Action, BrakeKind, Category, Part

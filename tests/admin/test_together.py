@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from moderation.models import Community, Decision, DecisionBatch, MediaItem, Post, Review
-from moderation.pipeline.holding import hold_review
+from moderation.pipeline.review.holding import hold_review
 from moderation.vocabulary import Visibility
 from tests.admin.conftest import ClientFor
 from tests.admin.payloads import PAYLOADS

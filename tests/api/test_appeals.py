@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moderation.models import Appeal, Report
-from moderation.pipeline.appeal import answer_appeal, write_as_moderator
+from moderation.pipeline.appeals.appeal import answer_appeal, write_as_moderator
 from moderation.vocabulary import Action, AppealState, ReportState, Visibility
 from tests.api.conftest import Api
 from tests.api.test_documents import conforms

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from moderation.models import Report, Review
-from moderation.pipeline.report import NewReport, report_post
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.submit import Writer
+from moderation.pipeline.intake.submit import Writer
+from moderation.pipeline.reports.report import NewReport, report_post
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category, ReviewState
 from tests.api.conftest import Api
 from tests.api.test_documents import conforms

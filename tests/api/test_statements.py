@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moderation.models import Post, Review
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import Action, Sanction
 from tests.api.conftest import POSTS, person

@@ -9,7 +9,7 @@ from moderation import communities, queries
 from moderation.api import answers
 from moderation.credentials import Tier, forget_keys, tier_of
 from moderation.models import ApiKey, AuditEvent, Post, Submission
-from moderation.pipeline.lease import claim
+from moderation.pipeline.judging.lease import claim
 from moderation.vocabulary import Lane, Priority, Status
 from tests.api.conftest import POSTS, Api, person
 from tests.api.test_documents import DOCUMENT, conforms

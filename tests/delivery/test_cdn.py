@@ -17,8 +17,8 @@ from moderation import queries, webhooks
 from moderation.delivery import cdn, outbox
 from moderation.delivery.listeners import forget_listeners
 from moderation.models import Community, Endpoint, MediaItem, OutboxMessage, Post
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.audit.record import MACHINE, Event, record_events
+from moderation.pipeline.intake.edit import delete_post, edit_post
 from moderation.vocabulary import DeliveryState, EndpointKind, MediaState, Visibility
 from moderation.webhooks import SetUp
 from tests.delivery.helpers import deliver, make_due

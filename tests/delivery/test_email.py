@@ -26,9 +26,9 @@ from moderation.models import (
     Statement,
 )
 from moderation.pipeline import notify
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.document import DEFAULT_DOCUMENT
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import Action, DeliveryState, DisabledBecause, EndpointKind, Sanction

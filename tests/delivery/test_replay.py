@@ -12,7 +12,7 @@ from moderation.delivery import outbox
 from moderation.delivery.event_types import PING
 from moderation.errors import Conflict, InvalidFields, NotFound
 from moderation.models import AuditEvent, Community, Endpoint, OutboxMessage
-from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.audit.record import MACHINE, Event, record_events
 from moderation.vocabulary import DeliveryState, EndpointKind
 from moderation.webhooks import SetUp
 from tests.delivery.helpers import add_webhook, deliver, secret_of, verify

@@ -9,12 +9,12 @@ from pytest_django.fixtures import Settings
 
 from moderation import webhooks
 from moderation.models import Author, Community, Enforcement, OutboxMessage, Post, Report, Review
-from moderation.pipeline.draft import Writer
-from moderation.pipeline.notice import Notice, give_notice
-from moderation.pipeline.report import NewReport, report_post
-from moderation.pipeline.reporters import warn_reporter
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.intake.draft import Writer
+from moderation.pipeline.reports.notice import Notice, give_notice
+from moderation.pipeline.reports.report import NewReport, report_post
+from moderation.pipeline.reports.reporters import warn_reporter
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category, EndpointKind, ReviewState
 from moderation.webhooks import SetUp
 from tests.delivery.helpers import deliver, make_due

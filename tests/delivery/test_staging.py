@@ -18,7 +18,7 @@ from moderation.delivery import doorbell
 from moderation.delivery.event_types import EVENT_TYPES, PING, group_of, groups
 from moderation.delivery.listeners import forget_listeners, listeners_of
 from moderation.models import AuditEvent, Community, Endpoint, OutboxMessage
-from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.audit.record import MACHINE, Event, record_events
 from moderation.vocabulary import Lane
 from tests.delivery.helpers import add_webhook, deliver
 from tests.delivery.receiver import Receiver

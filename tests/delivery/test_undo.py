@@ -25,11 +25,11 @@ from moderation.models import (
     Post,
     Review,
 )
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.undo import undo_decision
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
+from moderation.pipeline.review.undo import undo_decision
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import (
     Action,

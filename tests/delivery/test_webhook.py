@@ -15,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from moderation import webhooks
 from moderation.delivery import webhook
 from moderation.models import Community, Endpoint, OutboxMessage
-from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.audit.record import MACHINE, Event, record_events
 from moderation.vocabulary import DeliveryState
 from tests.delivery.helpers import deliver, secret_of, verify
 from tests.delivery.receiver import Receiver

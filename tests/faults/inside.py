@@ -33,11 +33,11 @@ from moderation.models import (  # noqa: E402
     Submission,
     VerdictRecord,
 )
-from moderation.pipeline.enforce import enforce  # noqa: E402
-from moderation.pipeline.judge import Judged, judge  # noqa: E402
-from moderation.pipeline.lease import claim, renewing  # noqa: E402
-from moderation.pipeline.screen import screen  # noqa: E402
-from moderation.pipeline.seal import verify_record  # noqa: E402
+from moderation.pipeline.audit.seal import verify_record  # noqa: E402
+from moderation.pipeline.enforcement.enforce import enforce  # noqa: E402
+from moderation.pipeline.judging.judge import Judged, judge  # noqa: E402
+from moderation.pipeline.judging.lease import claim, renewing  # noqa: E402
+from moderation.pipeline.judging.screen import screen  # noqa: E402
 from moderation.vocabulary import (  # noqa: E402
     Lane,
     Reason,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from moderation import webhooks
 from moderation.delivery import handover
 from moderation.models import Appeal, Author, Enforcement, Post, Review
-from moderation.pipeline.holding import hold_review
+from moderation.pipeline.review.holding import hold_review
 from moderation.roles import MODERATOR, ensure_roles
 from moderation.vocabulary import (
     AppealState,

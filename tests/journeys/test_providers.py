@@ -31,10 +31,10 @@ from moderation.models import (
     Reevaluation,
     Submission,
 )
-from moderation.pipeline import inbox
-from moderation.pipeline.edit import edit_post
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.judging import inbox
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.reevaluate import reevaluate
+from moderation.pipeline.rejudging.reevaluate import reevaluate
 from moderation.providers import registry
 from moderation.providers.base import Answer, Callback, Job, Span
 from moderation.providers.catalogue import get_adapter

@@ -10,9 +10,9 @@ from django.contrib.auth.models import Permission, User
 
 from moderation.live import consumers, sockets
 from moderation.models import Community, Membership, Post, Review
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.record import Actor
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, ActorKind, Visibility
 from tests.factories import CommunityFactory, PostFactory, site_author
 from tests.live.conftest import opened, refused, signed_in

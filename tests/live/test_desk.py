@@ -9,8 +9,8 @@ from moderation.coordination import presence
 from moderation.coordination.connection import Bypassed, SharedRedis
 from moderation.live import consumers
 from moderation.models import Membership, Review
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.record import Actor
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.edit import edit_post
 from moderation.vocabulary import ActorKind
 from tests.admin.situations import queued
 from tests.factories import CommunityFactory, make_moderator

@@ -6,8 +6,8 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from moderation.models import Membership, Review
-from moderation.pipeline.holding import free_review, hold_review
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.holding import free_review, hold_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category
 from tests.factories import PostFactory, make_moderator, site_author
 from tests.live.conftest import opened, signed_in

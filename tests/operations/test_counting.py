@@ -16,7 +16,7 @@ from moderation.models import (
 )
 from moderation.operations import counting
 from moderation.operations.counting import count_new
-from moderation.pipeline.record import MACHINE, Event, record_events
+from moderation.pipeline.audit.record import MACHINE, Event, record_events
 from moderation.queries import running_totals, sweeper_silent_seconds
 from moderation.queries.totals import ACCEPTED, HAPPENED, JUDGED, SUM, TIME_TO_VERDICT
 from moderation.vocabulary import Action, Lane, Reason, SubmissionState

@@ -28,9 +28,9 @@ from moderation.models import (
 from moderation.operations import ledger
 from moderation.operations import replay as machine
 from moderation.operations.replay import run_turn, start_replay
-from moderation.pipeline import replay as judging
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.rejudging import replay as judging
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.comparison import Tally
 from moderation.policy.document import parse_policy
 from moderation.vocabulary import Action, Outcome, Part, SubmissionState

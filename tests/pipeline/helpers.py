@@ -11,9 +11,8 @@ from moderation import queries
 from moderation.media.decode import prepare_image
 from moderation.models import BankedHash, Community, HashBank, Post
 from moderation.pipeline import dispatch
-from moderation.pipeline.banks import save_entry
-from moderation.pipeline.record import Actor
-from moderation.pipeline.submit import (
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.intake.submit import (
     Accepted,
     Call,
     Idempotency,
@@ -23,6 +22,7 @@ from moderation.pipeline.submit import (
     Writer,
     submit,
 )
+from moderation.pipeline.known.banks import save_entry
 from moderation.providers import registry
 from moderation.vocabulary import ActorKind, Category
 from tests.factories import HashBankFactory

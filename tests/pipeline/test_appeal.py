@@ -35,7 +35,7 @@ from moderation.models import (
     Submission,
     VerdictRecord,
 )
-from moderation.pipeline.appeal import (
+from moderation.pipeline.appeals.appeal import (
     answer_appeal,
     open_appeal,
     open_report_appeal,
@@ -43,10 +43,10 @@ from moderation.pipeline.appeal import (
     write_as_appellant,
     write_as_moderator,
 )
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review, escalate_review
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review, escalate_review
 from moderation.providers.base import Answer
 from moderation.queries import appeals as known
 from moderation.vocabulary import (

@@ -21,8 +21,9 @@ from moderation.models import (
     Review,
 )
 from moderation.models.posts import TEXT_KEY
-from moderation.pipeline import banks, flood
-from moderation.pipeline.reversal import reverse_enforcement
+from moderation.pipeline.known import banks
+from moderation.pipeline.rejudging import flood
+from moderation.pipeline.review.reversal import reverse_enforcement
 from moderation.providers import registry
 from moderation.providers.bank_rows import read_banks
 from moderation.vocabulary import BankKind, Category, EffectKind, ReviewState, Status

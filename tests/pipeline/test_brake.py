@@ -25,8 +25,8 @@ from moderation.models import (
     Submission,
     VerdictRecord,
 )
-from moderation.pipeline import brake as braking
-from moderation.pipeline.brake import look, release_brake
+from moderation.pipeline.rejudging import brake as braking
+from moderation.pipeline.rejudging.brake import look, release_brake
 from moderation.vocabulary import Action, BrakeKind, Status, SubmissionState, Visibility
 from tests.asking.fakes import FakeService, toxic
 from tests.factories import AuthorFactory, CommunityFactory, PostFactory, make_moderator

@@ -14,7 +14,7 @@ from moderation.asking import LATE, calls
 from moderation.errors import InvalidSubmission, ProviderUnavailable
 from moderation.models import ProviderResult, VerdictRecord
 from moderation.outbound import GuardedClient
-from moderation.pipeline.check import Draft, check
+from moderation.pipeline.judging.check import Draft, check
 from moderation.pipeline.media import NewMedia
 from moderation.providers.base import Answer, ImagePart, Span
 from moderation.vocabulary import Action, Category, Outcome, Part, WordAction

@@ -12,9 +12,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from moderation.models import AuditCheckpoint, AuditEvent, AuditSeal, Community, triggers
-from moderation.pipeline.checkpoint import as_json, public_key, sign_checkpoint, verify_checkpoints
-from moderation.pipeline.record import digest_of
-from moderation.pipeline.seal import _link, seal_events, verify_record
+from moderation.pipeline.audit.checkpoint import (
+    as_json,
+    public_key,
+    sign_checkpoint,
+    verify_checkpoints,
+)
+from moderation.pipeline.audit.record import digest_of
+from moderation.pipeline.audit.seal import _link, seal_events, verify_record
 from tests.pipeline.helpers import HARMLESS, drain_all, send
 
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)

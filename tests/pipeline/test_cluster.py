@@ -18,18 +18,18 @@ from moderation.models import (
     Post,
     Review,
 )
-from moderation.pipeline.cluster import (
+from moderation.pipeline.audit.record import Actor
+from moderation.pipeline.enforcement.queueing import queue_facts
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.review.cluster import (
     MOST_TOGETHER,
     Picked,
     decide_together,
     reverse_together,
 )
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.queueing import queue_facts
-from moderation.pipeline.record import Actor
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, ActorKind, ReviewLane, Status, Visibility
 from tests.admin.situations import queued
 from tests.factories import CommunityFactory, make_moderator

@@ -6,7 +6,7 @@ import pytest
 
 from moderation.errors import NotFound, StaleRevision
 from moderation.models import AuditEvent, PostRevision, Review, Submission
-from moderation.pipeline.edit import delete_post, edit_post
+from moderation.pipeline.intake.edit import delete_post, edit_post
 from moderation.vocabulary import ReviewState, Status, SubmissionState, Visibility
 from tests.pipeline.helpers import CLIENT, HARMLESS, THREAT, drain_all, send
 

@@ -191,7 +191,7 @@ def test_every_step_is_on_the_record(community):
 
 
 def test_machine_does_not_overrule_a_person_on_the_same_revision(community):
-    from moderation.pipeline.review import decide_review
+    from moderation.pipeline.review.review import decide_review
     from tests.factories import make_moderator
 
     use_policy(community, thresholds=strict("review"))
@@ -225,7 +225,7 @@ def ask_again(post, reason=Reason.RESCAN):
 
 
 def decide(post, community, action):
-    from moderation.pipeline.review import decide_review
+    from moderation.pipeline.review.review import decide_review
     from tests.factories import make_moderator
 
     decide_review(

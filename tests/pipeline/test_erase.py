@@ -32,14 +32,14 @@ from moderation.models import (
     Review,
     TrustedFlagger,
 )
-from moderation.pipeline.appeal import open_report_appeal
-from moderation.pipeline.edit import edit_post
+from moderation.pipeline.appeals.appeal import open_report_appeal
+from moderation.pipeline.audit.record import SYSTEM, Actor
+from moderation.pipeline.audit.seal import seal_events, verify_record
 from moderation.pipeline.erase import erase_person, extent_of
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.intake.submit import Idempotency
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.record import SYSTEM, Actor
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.seal import seal_events, verify_record
-from moderation.pipeline.submit import Idempotency
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import (
     Action,
     ActorKind,

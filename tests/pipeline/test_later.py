@@ -21,12 +21,12 @@ from moderation.models import (
     Submission,
     VerdictRecord,
 )
-from moderation.pipeline import inbox
-from moderation.pipeline.again import send_again
+from moderation.pipeline.audit.record import SYSTEM
 from moderation.pipeline.dispatch import drain, sweep
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.record import SYSTEM
-from moderation.pipeline.reevaluate import reevaluate
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.judging import inbox
+from moderation.pipeline.rejudging.again import send_again
+from moderation.pipeline.rejudging.reevaluate import reevaluate
 from moderation.providers.base import Answer, Callback
 from moderation.vocabulary import Category, JobState, Lane, Outcome, Reason, Status, Visibility
 from tests.asking.fakes import FakeService, LaterService, clean, toxic
@@ -215,9 +215,9 @@ def test_what_others_said_meanwhile_is_not_paid_for_twice(monkeypatch, community
 
 def test_a_zombie_cannot_park(community, later):
     [post] = send(community, HARMLESS)
-    from moderation.pipeline.lease import claim
-    from moderation.pipeline.park import park
-    from moderation.pipeline.screen import screen
+    from moderation.pipeline.judging.lease import claim
+    from moderation.pipeline.judging.park import park
+    from moderation.pipeline.judging.screen import screen
 
     lane = Lane(Submission.objects.get(post=post).lane)
     screened = screen(claim(lane, 10))

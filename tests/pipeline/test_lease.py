@@ -11,11 +11,11 @@ from django.db.models.functions import Now
 from moderation import queries
 from moderation.models import Author, Review, Submission, VerdictRecord
 from moderation.pipeline import dispatch
-from moderation.pipeline.edit import edit_post
-from moderation.pipeline.enforce import enforce
-from moderation.pipeline.judge import judge
-from moderation.pipeline.lease import claim, claim_one_again, release, renewing
-from moderation.pipeline.screen import screen
+from moderation.pipeline.enforcement.enforce import enforce
+from moderation.pipeline.intake.edit import edit_post
+from moderation.pipeline.judging.judge import judge
+from moderation.pipeline.judging.lease import claim, claim_one_again, release, renewing
+from moderation.pipeline.judging.screen import screen
 from moderation.vocabulary import Lane, Standing, Status, SubmissionState
 from tests.factories import CommunityFactory
 from tests.pipeline.helpers import CLIENT, HARMLESS, THREAT, drain_all, send

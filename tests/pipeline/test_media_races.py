@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 
 from moderation.models import MediaItem, Post
 from moderation.pipeline import media
-from moderation.pipeline.edit import edit_post
+from moderation.pipeline.intake.edit import edit_post
 from moderation.pipeline.media import NewMedia, prepare_attachments
 from moderation.vocabulary import MediaState
 from tests.pipeline.helpers import CLIENT, HARMLESS, send

@@ -20,14 +20,14 @@ from hypothesis.stateful import (
 from moderation import queries
 from moderation.errors import ModerationError
 from moderation.models import Enforcement, Post, Review, Submission, VerdictRecord
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.enforce import enforce
-from moderation.pipeline.judge import Judged, judge
-from moderation.pipeline.lease import claim
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.screen import screen
-from moderation.pipeline.seal import verify_record
+from moderation.pipeline.audit.seal import verify_record
+from moderation.pipeline.enforcement.enforce import enforce
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.judging.judge import Judged, judge
+from moderation.pipeline.judging.lease import claim
+from moderation.pipeline.judging.screen import screen
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.fold import fold
 from moderation.vocabulary import (
     Action,

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from moderation.models import Community, PolicyRevision, Review
-from moderation.pipeline.review import escalate_review
+from moderation.pipeline.review.review import escalate_review
 from moderation.policy.risk import REVIEW_MINUTES, review_minutes
 from moderation.text.likeness import likeness, near_marks, runs_of
 from moderation.vocabulary import ReviewLane

@@ -7,9 +7,9 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 
 from moderation.models import AuditEvent, AuditSeal, Author, triggers
-from moderation.pipeline.checkpoint import sign_checkpoint
-from moderation.pipeline.record import MACHINE, Event, read_sealed, record_events
-from moderation.pipeline.seal import seal_events, verify_record
+from moderation.pipeline.audit.checkpoint import sign_checkpoint
+from moderation.pipeline.audit.record import MACHINE, Event, read_sealed, record_events
+from moderation.pipeline.audit.seal import seal_events, verify_record
 from tests.pipeline.helpers import HARMLESS, THREAT, drain_all, send
 
 pytestmark = pytest.mark.django_db

@@ -21,14 +21,14 @@ from moderation.errors import (
 )
 from moderation.models import AuditEvent, Author, Decision, Enforcement, Report, Review, Statement
 from moderation.models.posts import INDEFINITELY
-from moderation.pipeline.draft import Writer
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.idempotency import Idempotency, Reply
-from moderation.pipeline.report import NewReport, answer_report, report_post
-from moderation.pipeline.reporters import add_trusted_flagger, mute_reporter, warn_reporter
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.undo import undo_decision
+from moderation.pipeline.intake.draft import Writer
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.intake.idempotency import Idempotency, Reply
+from moderation.pipeline.reports.report import NewReport, answer_report, report_post
+from moderation.pipeline.reports.reporters import add_trusted_flagger, mute_reporter, warn_reporter
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
+from moderation.pipeline.review.undo import undo_decision
 from moderation.policy import reporting
 from moderation.policy.document import DEFAULT_DOCUMENT, parse_policy
 from moderation.vocabulary import (

@@ -9,9 +9,9 @@ from django.db.models.functions import Now
 from moderation import queries
 from moderation.identifiers import first_id_at
 from moderation.models import Post, ProviderResult, Review, Submission, VerdictRecord
-from moderation.pipeline import rescan
-from moderation.pipeline.record import SYSTEM
-from moderation.pipeline.rescan import (
+from moderation.pipeline.audit.record import SYSTEM
+from moderation.pipeline.rejudging import rescan
+from moderation.pipeline.rejudging.rescan import (
     Selection,
     matching_posts,
     next_posts,

@@ -16,10 +16,10 @@ from moderation.errors import (
     StaleRevision,
 )
 from moderation.models import AuditEvent, Author, Decision, Enforcement, Review
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.holding import hold_review
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review, escalate_review
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.review.holding import hold_review
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review, escalate_review
 from moderation.vocabulary import Action, ReviewLane, ReviewState, Standing, Status, Visibility
 from tests.factories import CommunityFactory, make_moderator
 from tests.pipeline.helpers import CLIENT, HARMLESS, THREAT, drain_all, send

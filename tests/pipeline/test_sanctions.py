@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 
 from moderation.errors import AuthorSilenced, AuthorSuspended, InvalidSubmission
 from moderation.models import Author, Community, Decision, Effect, Enforcement, Post, Review
-from moderation.pipeline.edit import delete_post, edit_post
 from moderation.pipeline.erase import erase_person
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.fold import Limits
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import (
@@ -112,7 +112,7 @@ def test_silence_of_a_bulk_call_refuses_only_the_silenced(
 
 
 def _send_for(community: Community, *writers: str) -> list[str]:
-    from moderation.pipeline.submit import Call, NewPost, Writer, submit
+    from moderation.pipeline.intake.submit import Call, NewPost, Writer, submit
     from tests.pipeline.helpers import answer
 
     posts = tuple(NewPost(community, Writer(name), body="Hello all") for name in writers)

@@ -12,8 +12,8 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from moderation.models import Community, Enforcement, Post, Report, Review, Statement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.statement import preview_statement
+from moderation.pipeline.enforcement.statement import preview_statement
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import (
     Action,

@@ -24,8 +24,8 @@ from moderation.models import (
     Post,
     Submission,
 )
+from moderation.pipeline.intake.submit import Call, Idempotency, NewPost, Writer, submit
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.submit import Call, Idempotency, NewPost, Writer, submit
 from moderation.vocabulary import (
     Lane,
     PublishingMode,

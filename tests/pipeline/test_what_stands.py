@@ -34,10 +34,10 @@ from moderation.models import (
     Review,
     Statement,
 )
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.reversal import foresee_reversal, reverse_enforcement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.undo import undo_decision
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.review.reversal import foresee_reversal, reverse_enforcement
+from moderation.pipeline.review.review import decide_review
+from moderation.pipeline.review.undo import undo_decision
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import (
     Action,

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from moderation.models import BlindCheck, Community, Decision, GoldenItem, Membership
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.quality.draw import draw_checks
 from moderation.roles import LEAD, MODERATOR, ensure_roles
 from moderation.vocabulary import Action, Category

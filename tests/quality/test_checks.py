@@ -12,7 +12,7 @@ from django.utils import timezone
 from moderation.errors import Conflict, InvalidFields, InvalidSubmission, NotAllowed, NotFound
 from moderation.models import AuditEvent, BlindCheck, Community, Decision, GoldenItem, Post
 from moderation.pipeline.erase import erase_person
-from moderation.pipeline.reversal import reverse_enforcement
+from moderation.pipeline.review.reversal import reverse_enforcement
 from moderation.quality import checks, draw
 from moderation.quality import golden as golden_items
 from moderation.quality.checks import answer_check, answered_golden, next_check, pass_check

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from moderation.errors import InvalidFields
 from moderation.models import BlindCheck, Community, Decision, Enforcement, GoldenItem
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.undo import undo_decision
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.undo import undo_decision
 from moderation.policy.agreement import Share
 from moderation.quality import figures
 from moderation.quality.figures import Named, Period

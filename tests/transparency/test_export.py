@@ -12,8 +12,8 @@ from pytest_django.fixtures import Settings
 
 from moderation import queries
 from moderation.models import Community, RegisterEntry, Review, Statement
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.undo import undo_decision
+from moderation.pipeline.review.review import decide_review
+from moderation.pipeline.review.undo import undo_decision
 from moderation.policy.reasons import Facts, Imposed, state_reasons
 from moderation.transparency import register as api
 from moderation.transparency.export import Exported, file_statements

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from moderation.pipeline import group_commit
-from moderation.pipeline.group_commit import GroupCommit
+from moderation.pipeline.intake import group_commit
+from moderation.pipeline.intake.group_commit import GroupCommit
 
 
 def test_lone_item_goes_straight_through():

@@ -21,7 +21,9 @@ def _line(logger: str, **extra: object) -> dict[str, object]:
     return line
 
 
-@pytest.mark.parametrize("logger", ["moderation.pipeline.enforce", "platform_site.health"])
+@pytest.mark.parametrize(
+    "logger", ["moderation.pipeline.enforcement.enforce", "platform_site.health"]
+)
 def test_our_own_lines_keep_their_ids_and_numbers(logger):
     line = _line(logger, count=7, lane="screen.high")
     assert (line["event"], line["count"], line["lane"]) == ("something_happened", 7, "screen.high")

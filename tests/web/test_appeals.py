@@ -10,9 +10,9 @@ from django.db.models.functions import Now
 from django.urls import reverse
 
 from moderation.models import Appeal, AppealMessage, Enforcement, Report, Statement
-from moderation.pipeline.appeal import answer_appeal, open_report_appeal, write_as_moderator
-from moderation.pipeline.appeal_link import link_token
-from moderation.pipeline.edit import edit_post
+from moderation.pipeline.appeals.appeal import answer_appeal, open_report_appeal, write_as_moderator
+from moderation.pipeline.appeals.link import link_token
+from moderation.pipeline.intake.edit import edit_post
 from moderation.vocabulary import AppealState, Category, ReportSource, ReportState
 from tests.factories import AuthorFactory
 from tests.pipeline.helpers import CLIENT, THREAT, drain_all

@@ -11,7 +11,7 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import reverse
 
 from moderation.models import Post, Review
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category, Status, Visibility
 from platform_site.forum import queries
 from tests.factories import PostFactory, site_author

@@ -10,8 +10,8 @@ from django.urls import reverse
 from moderation.coordination import report_limit
 from moderation.coordination.token_bucket import Limit
 from moderation.models import Author, Report, Review
-from moderation.pipeline.reporters import add_trusted_flagger
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.reports.reporters import add_trusted_flagger
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, ReportSource, ReportState, ReviewState, Visibility
 from tests.factories import CommunityFactory, PostFactory, make_moderator, site_author
 from tests.web.conftest import browser

@@ -8,8 +8,8 @@ import pytest
 from django.urls import reverse
 
 from moderation.models import Enforcement, Review, Statement
-from moderation.pipeline.reversal import reverse_enforcement
-from moderation.pipeline.review import decide_review
+from moderation.pipeline.review.reversal import reverse_enforcement
+from moderation.pipeline.review.review import decide_review
 from moderation.policy.sanctions import Asked
 from moderation.vocabulary import Action, Sanction
 from tests.factories import make_moderator

@@ -33,7 +33,7 @@ from moderation.admin.studio.forms import (
 from moderation.admin.surroundings import staff
 from moderation.errors import Conflict, InvalidFields, InvalidPolicy, ModerationError
 from moderation.models import Brake, Community, Experiment, PolicyDraft, Replay
-from moderation.pipeline.brake import release_brake
+from moderation.pipeline.rejudging.brake import release_brake
 from moderation.policy.document import DEFAULT_DOCUMENT
 from moderation.policy.plain_words import say_changes, say_policy
 from moderation.vocabulary import ExperimentMode

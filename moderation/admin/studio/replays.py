@@ -23,7 +23,7 @@ from moderation.errors import ModerationError, NotFound
 from moderation.models import Replay, ReplayFlip
 from moderation.operations import ledger
 from moderation.operations.replay import MOST_FLIPS, start_replay
-from moderation.pipeline.replay import OLD_EVIDENCE, SOUND_OF_VIDEOS
+from moderation.pipeline.rejudging.replay import OLD_EVIDENCE, SOUND_OF_VIDEOS
 from moderation.policy.comparison import Tally
 from moderation.vocabulary import Action, Category
 

@@ -37,7 +37,7 @@ from moderation.fields import Fields
 from moderation.labels import Suggestion, keep_suggestions
 from moderation.models import Community
 from moderation.models.posts import visible_text
-from moderation.pipeline.check import Checked, Draft
+from moderation.pipeline.judging.check import Checked, Draft
 from moderation.policy.document import Policy
 from moderation.vocabulary import Action, Category, Dialect
 

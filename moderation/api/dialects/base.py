@@ -32,7 +32,7 @@ from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import ProviderError
 from moderation.fields import Fields
 from moderation.models import Community, PolicyRevision
-from moderation.pipeline.check import Checked, Draft, check
+from moderation.pipeline.judging.check import Checked, Draft, check
 from moderation.policy.document import Policy
 from moderation.providers.registry import get_provider
 from moderation.vocabulary import Action, Category, Dialect, Outcome, Scope

@@ -29,7 +29,7 @@ from moderation.api.limits import Bucket
 from moderation.conf import get_conf
 from moderation.coordination.token_bucket import Limit
 from moderation.fields import Fields
-from moderation.pipeline.check import Draft
+from moderation.pipeline.judging.check import Draft
 from moderation.policy.verdict import Verdict
 from moderation.vocabulary import Action, Category, Dialect, Scope
 

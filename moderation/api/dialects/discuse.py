@@ -36,7 +36,7 @@ from moderation.errors import NotFound
 from moderation.fields import Fields
 from moderation.models import ApiKey, Community
 from moderation.models.posts import TEXT_KEY
-from moderation.pipeline.check import BLOCKED_WORD, Checked, Draft
+from moderation.pipeline.judging.check import BLOCKED_WORD, Checked, Draft
 from moderation.pipeline.media import NewMedia
 from moderation.policy.document import Policy
 from moderation.policy.verdict import reach_verdict

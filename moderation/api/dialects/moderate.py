@@ -27,7 +27,7 @@ from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import InvalidSubmission, NotAllowed, ProviderUnavailable
 from moderation.fields import Fields
 from moderation.models import Community
-from moderation.pipeline.check import Checked, Draft
+from moderation.pipeline.judging.check import Checked, Draft
 from moderation.vocabulary import Action, Category, Dialect, Outcome, Scope
 
 logger = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from moderation.errors import MediaRefused
 from moderation.fields import Fields
 from moderation.models import Community
 from moderation.models.posts import TEXT_KEY
-from moderation.pipeline.check import Checked, Draft
+from moderation.pipeline.judging.check import Checked, Draft
 from moderation.pipeline.media import NewMedia, check_upload
 from moderation.policy.document import Policy
 from moderation.vocabulary import Action, Category, Dialect, MediaKind, Outcome

@@ -32,7 +32,7 @@ from moderation.errors import ProviderUnavailable
 from moderation.labels import Suggestion, keep_suggestions
 from moderation.labels.attributes import CATEGORIES, FLIRTATION
 from moderation.models.posts import TEXT_KEY
-from moderation.pipeline.check import BLOCKED_WORD, Checked
+from moderation.pipeline.judging.check import BLOCKED_WORD, Checked
 from moderation.vocabulary import Dialect, Outcome
 
 KEY_HEADER = "X-Goog-Api-Key"

@@ -11,7 +11,7 @@ from moderation.errors import ModerationError
 from moderation.fields import Fields
 from moderation.labels.attributes import KNOWN
 from moderation.models import Community
-from moderation.pipeline.check import Draft
+from moderation.pipeline.judging.check import Draft
 
 PROBABILITY = "PROBABILITY"
 MAX_BYTES = 20_480

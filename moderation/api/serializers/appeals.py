@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from moderation.api.serializers.shared import LIMIT_HEADERS, PAGING, QUERY, answers, header
 from moderation.drafts import MAX_ID_CHARS
-from moderation.pipeline.appeal import MAX_WORDS_CHARS
+from moderation.pipeline.appeals.appeal import MAX_WORDS_CHARS
 from moderation.vocabulary import AppealState
 
 

@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from moderation.api.serializers.shared import LIMIT_HEADERS, PAGING, QUERY, answers, header
 from moderation.drafts import MAX_ID_CHARS
-from moderation.pipeline.report import MOST_EXPLANATION_CHARS
+from moderation.pipeline.reports.report import MOST_EXPLANATION_CHARS
 from moderation.vocabulary import Category, ReportSource, ReportState
 
 

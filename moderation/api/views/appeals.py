@@ -24,15 +24,15 @@ from moderation.drafts import MAX_ID_CHARS
 from moderation.errors import NotAllowed, NotFound
 from moderation.fields import Fields
 from moderation.models import Appeal, Enforcement, Post, Report
-from moderation.pipeline.appeal import (
+from moderation.pipeline.appeals.appeal import (
     MAX_WORDS_CHARS,
     open_appeal,
     open_report_appeal,
     withdraw_appeal,
     write_as_appellant,
 )
-from moderation.pipeline.idempotency import Reply, do_once
-from moderation.pipeline.record import SYSTEM, Actor
+from moderation.pipeline.audit.record import SYSTEM, Actor
+from moderation.pipeline.intake.idempotency import Reply, do_once
 from moderation.queries import appeals as known
 from moderation.vocabulary import ActorKind, AppealState
 

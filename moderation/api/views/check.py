@@ -20,7 +20,7 @@ from moderation.api.parsers import BoundedFormParser, BoundedJSONParser
 from moderation.api.serializers import check as shapes
 from moderation.asking import Answered
 from moderation.errors import ModerationError
-from moderation.pipeline.check import Checked, check, keep_checks
+from moderation.pipeline.judging.check import Checked, check, keep_checks
 from moderation.vocabulary import Scope
 
 

@@ -20,7 +20,7 @@ from moderation.conf import get_conf
 from moderation.drafts import MAX_ID_CHARS, read_person
 from moderation.errors import NotFound
 from moderation.fields import Fields, uuid_of
-from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, Writer, submit
+from moderation.pipeline.intake.submit import Accepted, Call, NewPost, Reply, Result, Writer, submit
 from moderation.vocabulary import Status
 
 # This dialect knows three words; a post with a moderator has no verdict yet.

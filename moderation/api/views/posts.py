@@ -39,8 +39,8 @@ from moderation.errors import InvalidFields, ModerationError, NotAllowed, NotFou
 from moderation.fields import uuid_of
 from moderation.identifiers import first_id_at
 from moderation.models import Post
-from moderation.pipeline.edit import delete_post, edit_post
-from moderation.pipeline.submit import Accepted, Call, NewPost, Reply, Result, submit
+from moderation.pipeline.intake.edit import delete_post, edit_post
+from moderation.pipeline.intake.submit import Accepted, Call, NewPost, Reply, Result, submit
 from moderation.vocabulary import Status
 
 

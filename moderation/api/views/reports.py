@@ -25,15 +25,15 @@ from moderation.drafts import MAX_ID_CHARS, read_person
 from moderation.errors import NotFound
 from moderation.fields import Fields
 from moderation.models import Report
-from moderation.pipeline.idempotency import Reply
-from moderation.pipeline.record import SYSTEM
-from moderation.pipeline.report import (
+from moderation.pipeline.audit.record import SYSTEM
+from moderation.pipeline.intake.idempotency import Reply
+from moderation.pipeline.intake.submit import Writer
+from moderation.pipeline.reports.report import (
     MOST_EXPLANATION_CHARS,
     NewReport,
     Reported,
     answer_report,
 )
-from moderation.pipeline.submit import Writer
 from moderation.vocabulary import Category, ReportSource, ReportState
 
 _LONGEST_NUMBER = 32

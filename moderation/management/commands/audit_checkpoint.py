@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from moderation.errors import ModerationError
 from moderation.models import AuditCheckpoint
-from moderation.pipeline.checkpoint import as_json, public_key, sign_checkpoint
-from moderation.pipeline.seal import seal_events
+from moderation.pipeline.audit.checkpoint import as_json, public_key, sign_checkpoint
+from moderation.pipeline.audit.seal import seal_events
 
 
 class Command(BaseCommand):

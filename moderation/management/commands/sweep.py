@@ -15,10 +15,10 @@ from django.db import DatabaseError, connections
 from moderation.conf import get_conf
 from moderation.delivery import outbox
 from moderation.operations.counting import keep_counting
-from moderation.pipeline.brake import watch_rates
+from moderation.pipeline.audit.seal import seal_events
 from moderation.pipeline.dispatch import sweep
-from moderation.pipeline.reevaluate import reevaluate
-from moderation.pipeline.seal import seal_events
+from moderation.pipeline.rejudging.brake import watch_rates
+from moderation.pipeline.rejudging.reevaluate import reevaluate
 
 logger = logging.getLogger(__name__)
 

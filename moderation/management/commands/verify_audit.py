@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from moderation.pipeline.checkpoint import verify_checkpoints
-from moderation.pipeline.seal import verify_record
+from moderation.pipeline.audit.checkpoint import verify_checkpoints
+from moderation.pipeline.audit.seal import verify_record
 
 
 class Command(BaseCommand):

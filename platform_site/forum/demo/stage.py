@@ -20,14 +20,14 @@ from moderation.models import (
     Post,
     Review,
 )
-from moderation.pipeline.banks import save_entry
+from moderation.pipeline.audit.record import SYSTEM
 from moderation.pipeline.dispatch import SCREENING_LANES, drain
-from moderation.pipeline.draft import NewPost, Writer
-from moderation.pipeline.idempotency import Idempotency, Reply
+from moderation.pipeline.intake.draft import NewPost, Writer
+from moderation.pipeline.intake.idempotency import Idempotency, Reply
+from moderation.pipeline.intake.submit import Accepted, Call, Result, submit
+from moderation.pipeline.known.banks import save_entry
 from moderation.pipeline.media import NewMedia
-from moderation.pipeline.record import SYSTEM
-from moderation.pipeline.review import decide_review
-from moderation.pipeline.submit import Accepted, Call, Result, submit
+from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category, ReviewState
 from platform_site.forum.demo import script
 from platform_site.forum.demo.people import make_people

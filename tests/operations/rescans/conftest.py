@@ -14,7 +14,7 @@ from moderation import tasks
 from moderation.models import Community
 from moderation.operations import ledger
 from moderation.operations.rescan import start_rescan
-from moderation.pipeline.rescan import Selection
+from moderation.pipeline.rejudging.rescan import Selection
 from tests.factories import CommunityFactory, make_moderator
 
 SINCE, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)

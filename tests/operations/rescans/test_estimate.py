@@ -7,7 +7,7 @@ import pytest
 from moderation.models import ProviderCall, ProviderDay, Submission
 from moderation.operations import estimate as estimating
 from moderation.operations.estimate import estimate
-from moderation.pipeline.rescan import Selection
+from moderation.pipeline.rejudging.rescan import Selection
 from moderation.vocabulary import Category, Lane, Reason, Status, SubmissionState
 from tests.asking.fakes import FakeService
 from tests.factories import PostFactory

@@ -11,7 +11,7 @@ from moderation.models import AuditEvent, Post, Submission
 from moderation.operations import ledger, valve
 from moderation.operations import rescan as rescanning
 from moderation.operations.rescan import start_rescan
-from moderation.pipeline.rescan import Selection
+from moderation.pipeline.rejudging.rescan import Selection
 from moderation.vocabulary import Reason, Status, SubmissionState, Visibility
 from tests.asking.fakes import FakeService
 from tests.factories import PostFactory, UserFactory

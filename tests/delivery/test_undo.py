@@ -25,6 +25,7 @@ from moderation.models import (
     Post,
     Review,
 )
+from moderation.pipeline.appeals.appeal import open_appeal
 from moderation.pipeline.intake.edit import edit_post
 from moderation.pipeline.review.holding import hold_review
 from moderation.pipeline.review.reversal import reverse_enforcement
@@ -163,6 +164,21 @@ def test_only_whoever_decided_undoes_it_and_once(garden: Community, ada: User) -
     undo_decision(decision_id=decision.pk, moderator=ada)
     with pytest.raises(NotFound):
         undo_decision(decision_id=decision.pk, moderator=ada)
+
+
+def test_what_somebody_has_objected_to_cannot_be_undone(garden: Community, ada: User) -> None:
+    decision = decide(queued(garden), ada)
+    enforcement = Enforcement.objects.get(decision=decision)
+    open_appeal(
+        enforcement_id=enforcement.pk,
+        author_id=enforcement.author_id,
+        words="It is a quotation.",
+        actor=CLIENT,
+    )
+    with pytest.raises(UndoTooLate):
+        undo_decision(decision_id=decision.pk, moderator=ada)
+    enforcement.refresh_from_db()
+    assert enforcement.reversed_at is None
 
 
 def test_undo_of_a_post_that_has_moved_on_opens_no_item(garden: Community, ada: User) -> None:

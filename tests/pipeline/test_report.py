@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -327,6 +328,30 @@ def test_a_reversed_decision_mutes_nothing(post, ada):
     decide(post, ada, Action.ALLOW)
     reverse_enforcement(enforcement_id=Enforcement.objects.get().pk, moderator=ada, reason="Wrong.")
     assert report(post, "di").state == ReportState.OPEN
+
+
+def test_a_muted_report_shares_the_fate_of_the_decision_that_muted_it(post, ada):
+    answered = report(post, "cy")
+    decide(post, ada, Action.ALLOW)
+    muted = report(post, "di")
+    reverse_enforcement(enforcement_id=Enforcement.objects.get().pk, moderator=ada, reason="Wrong.")
+    assert (state_of(answered), state_of(muted)) == (ReportState.OPEN, ReportState.OPEN)
+    assert Review.objects.get(post=post, state=ReviewState.OPEN).report_count == 2
+    decide(post, ada, Action.BLOCK)
+    assert state_of(muted) == ReportState.ACTED_ON
+    assert (record_of("cy"), record_of("di")) == ((1, 0), (1, 0))
+
+
+def test_a_report_that_a_lead_muted_its_reporter_for_stays_muted(post, ada):
+    report(post, "cy")
+    Author.objects.create(
+        community=post.community,
+        external_id="di",
+        reports_muted_until=queries.database_now() + timedelta(days=1),
+    )
+    muted = report(post, "di")
+    decide(post, ada, Action.BLOCK)
+    assert (state_of(muted), record_of("di")) == (ReportState.MUTED, (0, 0))
 
 
 def test_reports_follow_an_edit_into_the_new_revisions_item(post, ada):

@@ -25,7 +25,9 @@ from moderation.vocabulary import (
     Visibility,
 )
 
-_ANSWERED = (ReportState.ACTED_ON, ReportState.REFUSED)
+_ANSWERED = (ReportState.ACTED_ON, ReportState.REFUSED, ReportState.MUTED)
+# A report is muted by a decision that gave no reason to act, which is its answer.
+_REFUSING = (ReportState.REFUSED, ReportState.MUTED)
 
 
 # The item
@@ -124,9 +126,7 @@ def settle(post: Post, decision: Decision, *, actor: Actor) -> None:
     row.
     """
     state = _state_for(Action(decision.action))
-    same_content = Q(
-        content_hash=post.content_hash, state__in=_ANSWERED, decision__isnull=False
-    ) & ~Q(state=state)
+    same_content = _answered_otherwise(state) & Q(content_hash=post.content_hash)
     reports = Report.objects.filter(Q(state=ReportState.OPEN) | same_content, post=post)
     _answer(post, reports, state, decision=decision, actor=actor)
 
@@ -145,8 +145,8 @@ def mend(post: Post, enforcement: Enforcement, *, actor: Actor) -> None:
     else:
         state = _state_for(last)
     reports = Report.objects.filter(
-        post=post, decision__revision=enforcement.revision, state__in=_ANSWERED
-    ).exclude(state=state)
+        _answered_otherwise(state), post=post, decision__revision=enforcement.revision
+    )
     _answer(post, reports, state, actor=actor)
 
 
@@ -165,6 +165,12 @@ def end_with_post(post: Post, *, actor: Actor) -> None:
     """The author took the post away: that ends its reports, and says nothing of who reported."""
     reports = Report.objects.filter(post=post, state=ReportState.OPEN)
     _answer(post, reports, ReportState.ACTED_ON, actor=actor, counts=False)
+
+
+def _answered_otherwise(state: ReportState) -> Q:
+    """Match what a person's decision has answered, and not as `state` does."""
+    alike = _REFUSING if state in _REFUSING else (state,)
+    return Q(state__in=_ANSWERED, decision__isnull=False) & ~Q(state__in=alike)
 
 
 def _state_for(action: Action | None) -> ReportState:

@@ -58,7 +58,9 @@ def _must_be_in_time(decision: Decision) -> None:
     window = timedelta(seconds=get_conf().undo_seconds)
     is_recent = Decision.objects.filter(pk=decision.pk, decided_at__gt=Now() - window).exists()
     answered = Appeal.objects.filter(review=decision.review_id).exclude(state=AppealState.OPEN)
-    if not is_recent or answered.exists():
+    # Whoever objects to it has read of it.
+    objected = Appeal.objects.filter(enforcement__decision=decision)
+    if not is_recent or answered.exists() or objected.exists():
         raise UndoTooLate()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from django.utils import timezone
+
 from moderation.models import Decision, Enforcement, MediaItem, Post, Statement, VerdictRecord
 from moderation.models.posts import NAME_KEY, TEXT_KEY, visible_text
+from moderation.pipeline.enforcement.sanctions import is_barred
 from moderation.vocabulary import Action, Category, Status, Visibility
 
 State = Literal["checking", "live", "noted", "with_person", "rejected"]
@@ -39,6 +42,7 @@ _READS_LIKE: dict[str, str] = {
     Category.OTHER: "something that this community does not allow",
 }
 _EDIT_AND_RESEND = "Change it and send it again: the new version is checked afresh."
+_NOT_NOW = "You cannot post or change anything at the moment; you can object, or delete it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Story:
     words: tuple[str, ...] = ()
     decided_by: str = ""
     next_step: str = ""
+    can_change: bool = True
 
     @property
     def is_settled(self) -> bool:
@@ -107,6 +112,15 @@ class Seen:
 
 def tell(seen: Seen) -> Story:
     """Return a post's story, for its author."""
+    story = _tell(seen)
+    if not is_barred(seen.post.author, timezone.now()):
+        return story
+    is_asked_to_change = story.next_step == _EDIT_AND_RESEND
+    next_step = _NOT_NOW if is_asked_to_change else story.next_step
+    return replace(story, can_change=False, next_step=next_step)
+
+
+def _tell(seen: Seen) -> Story:
     post, last = seen.post, seen.last_word
     if post.status == Status.PENDING:
         return _checking(post)

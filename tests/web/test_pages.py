@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.urls import reverse
 
-from moderation.models import Post, Review
+from moderation import queries as read
+from moderation.models import Author, Post, Review
 from moderation.pipeline.review.review import decide_review
 from moderation.vocabulary import Action, Category, Status, Visibility
 from platform_site.forum import queries
@@ -86,6 +88,19 @@ def test_the_author_reads_why_it_was_taken_down_and_what_to_do(of, bo):
         assert "the automatic check" in page
         assert "Change it and send it again" in page
         assert THREAT in page
+
+
+def test_whoever_may_not_write_is_not_asked_to_send_it_again(of, bo):
+    topic = of(bo).start(title="Gate", body=THREAT)
+    drain_all()
+    Author.objects.filter(pk=topic.author_id).update(
+        silenced_until=read.database_now() + timedelta(days=1)
+    )
+    page = of(bo).read("my_posts")
+    assert "You cannot post or change anything at the moment" in page
+    assert "send it again" not in page
+    assert "Change and send again" not in page
+    assert reverse("forum:delete", args=[topic.pk]) in page
 
 
 def test_the_author_reads_the_reason_that_a_moderator_gave(of, bo, ada):

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -101,6 +102,10 @@ class ReportAdmin(ReadOnlyAdmin):
     )
     readonly_fields = fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Report]:
+        rows: QuerySet[Report] = super().get_queryset(request)
+        return rows.filter(queries.review_scope(staff(request.user)).condition())
+
     @admin.display(description="Post")
     def shown_post(self, report: Report) -> str:
         post = report.post
@@ -169,7 +174,7 @@ class ReportAdmin(ReadOnlyAdmin):
                 "title": "Reports by one person",
                 "author": author,
                 "name": excerpt(str(author), "", limit=60),
-                **_conduct(author),
+                **_conduct(author, self.get_queryset(request)),
                 "may_judge": staff(request.user).has_perm(PERMISSION),
                 "warning": warning,
                 "muting": muting,
@@ -201,12 +206,12 @@ class ReportAdmin(ReadOnlyAdmin):
             messages.success(request, done)
 
 
-def _conduct(author: Author) -> dict[str, object]:
+def _conduct(author: Author, readable: QuerySet[Report]) -> dict[str, object]:
     record = ReportersRecord(
         author.reports_upheld, author.reports_refused, author.reports_warned_at
     )
     until = author.reports_muted_until
-    latest = Report.objects.filter(reporter=author).select_related("post").order_by("-pk")
+    latest = readable.filter(reporter=author).select_related("post").order_by("-pk")
     return {
         "advice": advice_for(record),
         "advice_text": _ADVICE[advice_for(record)],

@@ -47,6 +47,19 @@ def test_a_moderator_reads_their_communities_reports_escaped(
         assert answer.status_code in (302, 404)
 
 
+def test_a_moderator_of_some_categories_reads_the_reports_of_those(
+    ada: User, garden: Community, as_user: ClientFor
+) -> None:
+    found = reported(garden)
+    client = as_user(ada)
+    for categories, status in ((["spam"], 302), (["spam", "harassment"], 200), ([], 200)):
+        ada.moderates.update(categories=categories)
+        listed = client.get(reverse(LIST)).content.decode()
+        assert (found.number in listed or str(found.post_id) in listed) is (status == 200)
+        shown = client.get(reverse("admin:moderation_report_change", args=[found.pk]))
+        assert shown.status_code == status
+
+
 def test_the_panel_shows_the_weightiest_first_and_escapes_what_people_wrote(
     garden: Community,
 ) -> None:

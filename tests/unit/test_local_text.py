@@ -23,7 +23,9 @@ from moderation.providers.own.local_text.ngram import (
 )
 from moderation.providers.own.local_text.patterns import PHRASES, find_phrases
 from moderation.providers.own.local_text.provider import DATA, MODEL_FILE
-from moderation.providers.own.local_text.train import TrainingSettings, auroc, platt, train_files
+from moderation.providers.own.local_text.training.build import train_files
+from moderation.providers.own.local_text.training.linear import TrainingSettings
+from moderation.providers.own.local_text.training.measures import auroc, platt
 from moderation.vocabulary import Category, Outcome, Part
 
 MIXED = (
@@ -386,10 +388,10 @@ def test_training_learns_and_repeats_itself_to_the_byte(tmp_path: Path) -> None:
     write_corpus(data)
     settings = TrainingSettings(epochs=2)
     said: list[str] = []
-    report = train_files(data, first, settings=settings, say=said.append)
+    report = train_files(data, first, settings=settings, say=said.append, sentences=data)
     assert report["toxic"]["auroc"] > 0.95
     assert said
-    train_files(data, second, settings=settings, say=said.append)
+    train_files(data, second, settings=settings, say=said.append, sentences=data)
     for file in first.iterdir():
         assert file.read_bytes() == (second / file.name).read_bytes()
     trained = LocalTextProvider(first)

@@ -9,7 +9,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from moderation.providers.own.local_text.provider import DATA
-from moderation.providers.own.local_text.train import TrainingSettings, train_files
+from moderation.providers.own.local_text.training.build import train_files
+from moderation.providers.own.local_text.training.linear import TrainingSettings
 
 
 class Command(BaseCommand):

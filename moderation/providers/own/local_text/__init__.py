@@ -5,7 +5,7 @@ ngram.py      the trained model: hashed n-grams, numpy only
 lexicon.py    word lists of 26 languages
 patterns.py   phrases that say what they mean
 languages.py  which language a text is in
-train.py, wordlists.py, contrast.py   make the files under data/; not needed to judge
+training/     makes the files under data/; not needed to judge
 """
 
 from moderation.providers.own.local_text.provider import LocalTextProvider

@@ -1,0 +1,82 @@
+"""Calibration of scores, and how well they tell texts apart. Needs numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from moderation.providers.own.local_text.ngram import FloatArray
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def as_logits(scores: FloatArray) -> FloatArray:
+    sure = np.clip(scores.astype(np.float64), 1e-12, 1 - 1e-12)
+    return np.log(sure / (1 - sure)).astype(np.float32)
+
+
+def as_shares(logits: FloatArray) -> FloatArray:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), dtype=np.float32)
+
+
+def weights_for(positive: BoolArray, prevalence: float) -> npt.NDArray[np.float64]:
+    """Return weights under which positives make up `prevalence` of all."""
+    share = min(max(float(positive.mean()), 1e-6), 1 - 1e-6)
+    return np.where(positive, prevalence / share, (1 - prevalence) / (1 - share))
+
+
+def platt(logits: FloatArray, positive: BoolArray, prevalence: float) -> tuple[float, float]:
+    """Return (slope, offset) that make sigmoid(slope * logit + offset) a probability.
+
+    Examples are weighted so that positives make up `prevalence` of all.
+    """
+    weight = weights_for(positive, prevalence)
+    design = np.stack([logits, np.ones_like(logits)], axis=1).astype(np.float64)
+    # Softened targets, as Platt proposes, keep separable categories from infinite slopes.
+    count = positive.sum()
+    target = np.where(positive, (count + 1) / (count + 2), 1 / (len(positive) - count + 2))
+    slope = np.array([1.0, 0.0])
+    for _ in range(50):
+        odds = 1 / (1 + np.exp(-np.clip(design @ slope, -30, 30)))
+        gradient = design.T @ (weight * (odds - target))
+        curve = (design * (weight * odds * (1 - odds))[:, None]).T @ design
+        slope -= np.linalg.solve(curve + 1e-6 * np.eye(2), gradient)
+    return float(slope[0]), float(slope[1])
+
+
+def auroc(scores: FloatArray, positive: BoolArray) -> float:
+    """Return the chance that a positive scores above a negative; ties count half."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    above = int(positive.sum())
+    below = len(positive) - above
+    if not above or not below:
+        return float("nan")
+    return float((ranks[positive].sum() - above * (above + 1) / 2) / (above * below))
+
+
+def auprc(scores: FloatArray, positive: BoolArray) -> float:
+    """Return the average precision, texts with equal scores taken together."""
+    if not positive.any():
+        return float("nan")
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(positive[order])
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    precision = hits[last] / (last + 1)
+    gained = np.diff(hits[last], prepend=0) / hits[-1]
+    return float((precision * gained).sum())
+
+
+def calibration_error(scores: FloatArray, positive: BoolArray, prevalence: float) -> float:
+    """Return the expected calibration error over ten equal bins, positives weighted to a share."""
+    weight = weights_for(positive, prevalence)
+    bins = np.minimum((scores * 10).astype(np.intp), 9)
+    error = 0.0
+    for at in range(10):
+        inside = bins == at
+        mass = float(weight[inside].sum())
+        if mass:
+            said = float((weight[inside] * scores[inside]).sum()) / mass
+            seen = float(weight[inside & positive].sum()) / mass
+            error += abs(said - seen) * mass
+    return error / float(weight.sum())

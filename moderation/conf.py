@@ -30,6 +30,13 @@ class Conf:
     # two busy lanes kept both children of a worker, and new authors' posts waited 9 s (median).
     drain_seconds: float = 1.0
     sweep_interval_seconds: float = 1.0
+    # How often a process tells that it lives: two short statements each time.
+    heartbeat_seconds: float = 5.0
+    # One that has told nothing for so long has missed six beats.
+    silent_after_seconds: float = 30.0
+    # A free row that was due for so long is late. The slowest recovery from a killed part that was
+    # measured took 8 s.
+    late_after_seconds: float = 60.0
 
     max_title_chars: int = 300
     max_body_chars: int = 40_000

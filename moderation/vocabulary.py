@@ -122,6 +122,15 @@ class Lane(TextChoices):
     RESCAN = "rescan", "Old posts looked at again"
 
 
+class ProcessRole(TextChoices):
+    """What a process of Gatehouse is for, of those that have no address to ask."""
+
+    WORKER = "worker", "Worker"
+    SWEEPER = "sweeper", "Sweeper"
+    SCHEDULER = "scheduler", "Scheduler"
+    READER = "reader", "Reader of a stream"
+
+
 class Part(TextChoices):
     """Which kind of part of a post a provider can judge."""
 

@@ -287,7 +287,7 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "platform_site.scheduler:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "tidy": {
         "task": "moderation.tidy",
@@ -545,6 +545,9 @@ MODERATION = {
         "appeal_answer_hours": env.positive,
         "open_content_service": env.switch,
         "open_content_community": env.text,
+        "heartbeat_seconds": env.positive,
+        "silent_after_seconds": env.positive,
+        "late_after_seconds": env.positive,
         "dialect_deadline_seconds": env.positive,
         "moderate_fallback": env.fallback,
         "coral_secrets": env.words,

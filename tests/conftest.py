@@ -63,6 +63,7 @@ def _fresh_memory():
     """What a process remembers for a second must not reach from one test into the next."""
     queries.forget_everything()
     queries.forget_what_waits()
+    queries.forget_lanes()
     credentials.forget_keys()
     forget_listeners()
 

@@ -19,6 +19,7 @@ from moderation.models.experiments import Experiment, ExperimentOutcome
 from moderation.models.labels import SuggestedScore
 from moderation.models.outbox import DeliveryAttempt, OutboxMessage
 from moderation.models.posts import INDEFINITELY, Author, MediaItem, Post, PostRevision
+from moderation.models.processes import AdminInvitation, Heartbeat, LanePause
 from moderation.models.providers import (
     CallbackMessage,
     ProviderAccount,
@@ -44,6 +45,7 @@ from moderation.models.webhooks import Endpoint
 
 __all__ = [
     "INDEFINITELY",
+    "AdminInvitation",
     "ApiKey",
     "Appeal",
     "AppealMessage",
@@ -74,7 +76,9 @@ __all__ = [
     "FilterRule",
     "GoldenItem",
     "HashBank",
+    "Heartbeat",
     "IdempotencyRecord",
+    "LanePause",
     "MediaItem",
     "Membership",
     "Organisation",

@@ -22,6 +22,7 @@ from moderation.models import (
     OutboxMessage,
     ProviderCall,
 )
+from moderation.operations.heartbeat import forget_silent
 from moderation.queries import database_now
 from moderation.vocabulary import DeliveryState
 
@@ -48,6 +49,7 @@ class Tidied:
     calls: int
     messages: int
     deliveries: int
+    processes: int
 
 
 def tidy() -> Tidied:
@@ -58,6 +60,7 @@ def tidy() -> Tidied:
         calls=_forget_old_calls(),
         messages=_forget_old_messages(),
         deliveries=_forget_old_deliveries(),
+        processes=forget_silent(),
     )
 
 

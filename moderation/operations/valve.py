@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db.models.functions import Now
 
+from moderation import queries
 from moderation.asking import breaker_state
 from moderation.coordination.breaker import BreakerState
 from moderation.models import ProviderDay, Submission
@@ -28,6 +29,8 @@ _MOST_WHILE_TRIED = 2
 
 def hindrance(policy: Policy) -> str:
     """Say in a sentence why no old post may be sent now, "" when some may."""
+    if Lane.RESCAN in queries.paused_lanes():
+        return "The lane for old posts is paused."
     if _live_posts_wait():
         return "Live posts come first."
     for name in sorted(policy.providers()):

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from moderation import queries
 from moderation.conf import get_conf
 from moderation.delivery import doorbell, websocket
 from moderation.pipeline.appeals.opinion import keep_opinions
@@ -33,7 +34,8 @@ SCREENING_LANES = (Lane.SCREEN_HIGH, Lane.SCREEN, Lane.SCREEN_LOW, Lane.MEDIA, L
 def drain(lane: Lane) -> int:
     """Decide what is due in a lane until nothing is, or the time for one turn is over.
 
-    Returns the number of verdicts that became effective.
+    A lane that a person paused is left alone, and a batch that is held is finished. Returns the
+    number of verdicts that became effective.
     """
     conf = get_conf()
     limit = conf.media_batch_size if lane is Lane.MEDIA else conf.batch_size
@@ -41,6 +43,8 @@ def drain(lane: Lane) -> int:
     search_at = 0.0
     decided = 0
     while time.monotonic() < ends_at:
+        if queries.is_stopped(lane):
+            return decided
         fresh = claim(lane, limit)
         decided += _decide(fresh)
         # Rows that were tried before are rare: while a lane is busy, one search a second will do.
@@ -58,7 +62,8 @@ def drain(lane: Lane) -> int:
 def sweep() -> set[Lane]:
     """Ring for every lane that holds something claimable; return those lanes."""
     sweep_inbox()
-    waiting = {lane for lane in SCREENING_LANES if due().filter(lane=lane).exists()}
+    open_lanes = [lane for lane in SCREENING_LANES if lane not in queries.paused_lanes()]
+    waiting = {lane for lane in open_lanes if due().filter(lane=lane).exists()}
     doorbell.ring_now(waiting)
     return waiting
 

@@ -59,8 +59,10 @@ _room = {
 def drain() -> int:
     """Start a courier for every endpoint that something waits for; return how many started.
 
-    Returns at once: what hangs must not keep the lane.
+    Returns at once: what hangs must not keep the lane. A lane that a person paused is left alone.
     """
+    if queries.is_stopped(Lane.DELIVER):
+        return 0
     endpoints = list(outbox.waiting_endpoints())
     # Where there are more than couriers, each is as likely to get one.
     random.shuffle(endpoints)
@@ -152,6 +154,8 @@ def _take_turn(endpoint_id: int) -> bool:
     """Hand over what waits for an endpoint; return whether there may be more at once."""
     ends_at = time.monotonic() + TURN_SECONDS
     while time.monotonic() < ends_at:
+        if queries.is_stopped(Lane.DELIVER):
+            return False
         endpoint = outbox.find_ready(endpoint_id)
         if endpoint is None:
             return False

@@ -42,7 +42,7 @@ SHARED_MODULES = (
     "celery.bin.worker",
     "celery.concurrency.thread",
     "celery.worker.worker",
-    "django_celery_beat.schedulers",
+    "platform_site.scheduler",
 )
 
 

@@ -33,13 +33,13 @@ def own_redis(settings):
 def test_a_forgetful_server_is_refused_by_name(own_redis, policy):
     own_redis.config_set("maxmemory-policy", policy)
     with pytest.raises(SystemExit, match=policy):
-        eviction.refuse_forgetful_server()
+        eviction.refuse_forgetful_servers()
 
 
 @pytest.mark.parametrize("policy", ["noeviction", "volatile-lru"])
 def test_a_server_that_keeps_messages_is_accepted(own_redis, policy):
     own_redis.config_set("maxmemory-policy", policy)
-    eviction.refuse_forgetful_server()
+    eviction.refuse_forgetful_servers()
 
 
 def test_the_bundled_server_keeps_messages_and_writes_them_down(own_redis):
@@ -49,4 +49,12 @@ def test_the_bundled_server_keeps_messages_and_writes_them_down(own_redis):
 
 def test_a_server_that_is_away_is_waited_for(settings, tmp_path):
     settings.REDIS_CACHE_URL = f"unix://{tmp_path}/none?db=0"
-    eviction.refuse_forgetful_server()
+    eviction.refuse_forgetful_servers()
+
+
+def test_a_broker_of_its_own_is_looked_at_too(own_redis, settings, tmp_path):
+    settings.CELERY_BROKER_URL = settings.REDIS_CACHE_URL.replace("unix://", "redis+socket://")
+    settings.REDIS_CACHE_URL = f"unix://{tmp_path}/none?db=0"
+    own_redis.config_set("maxmemory-policy", "allkeys-lru")
+    with pytest.raises(SystemExit, match="CELERY_BROKER_URL"):
+        eviction.refuse_forgetful_servers()

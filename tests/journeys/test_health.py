@@ -77,3 +77,20 @@ def test_health_checks_are_not_sent_to_https(client, settings):
     settings.SECURE_SSL_REDIRECT = True
     assert client.get("/health/live").status_code == 200
     assert client.get("/accounts/login/").status_code == 301
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("late", "status"), [(True, "degraded"), (False, "healthy")])
+def test_work_that_nobody_does_is_told_by_the_oldest_due_row(client, monkeypatch, late, status):
+    monkeypatch.setattr(health.queries, "is_late", lambda: late)
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == status
+    assert answer.json().get("work") == ("late" if late else None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_late_work_takes_no_server_out_of_use(client, monkeypatch, path):
+    monkeypatch.setattr(health.queries, "is_late", lambda: True)
+    assert client.get(path).status_code == 200

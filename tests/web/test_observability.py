@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from moderation.web.metrics import people, posts, services, upkeep
+from moderation.web.metrics import people, posts, processes, services, upkeep
 from moderation.web.metrics.exposition import Family
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +26,7 @@ def families(db) -> dict[str, Family]:
         *posts.families(),
         *people.families(),
         *services.families(),
+        *processes.families(),
         *upkeep.families(),
     ]
     names = [family.name for family in found]

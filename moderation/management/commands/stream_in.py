@@ -18,6 +18,8 @@ from moderation.bridge.reader import Reader, Unreachable, put_aside
 from moderation.bridge.redis_streams import RedisReader
 from moderation.bridge.status import ReaderStatus
 from moderation.delivery.streams import LOGS, is_topic
+from moderation.operations.heartbeat import Heart
+from moderation.vocabulary import ProcessRole
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +55,16 @@ class Command(BaseCommand):
             if service == "kafka"
             else RedisReader(topic, options["group"], options["name"])
         )
+        heart = Heart(ProcessRole.READER, about=f"{LOGS[service].label} {topic} as {own.reader}")
         self.stdout.write(f"Reading {LOGS[service].label} {topic} as {own.reader}.")
         self.stdout.flush()
         try:
             while not stop.is_set():
                 if not _round(reader, own):
                     stop.wait(REST_SECONDS)
+                heart.keep_beating()
         finally:
+            heart.stop()
             reader.close()
 
 

@@ -15,10 +15,12 @@ from django.db import DatabaseError, connections
 from moderation.conf import get_conf
 from moderation.delivery import outbox
 from moderation.operations.counting import keep_counting
+from moderation.operations.heartbeat import Heart
 from moderation.pipeline.audit.seal import seal_events
 from moderation.pipeline.dispatch import sweep
 from moderation.pipeline.rejudging.brake import watch_rates
 from moderation.pipeline.rejudging.reevaluate import reevaluate
+from moderation.vocabulary import ProcessRole
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +38,13 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        while not stop.wait(get_conf().sweep_interval_seconds):
-            _round()
+        heart = Heart(ProcessRole.SWEEPER)
+        try:
+            while not stop.wait(get_conf().sweep_interval_seconds):
+                _round()
+                heart.keep_beating()
+        finally:
+            heart.stop()
 
 
 def _round() -> None:

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from moderation.conf import get_conf
-from moderation.web.metrics import people, posts, services, upkeep
+from moderation.web.metrics import people, posts, processes, services, upkeep
 from moderation.web.metrics.exposition import CONTENT_TYPE, written
 
 
@@ -21,7 +21,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.headers.get("Authorization", "")
     if not token or not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
         raise Http404
-    families = [*posts.families(), *people.families(), *services.families(), *upkeep.families()]
+    families = [
+        *posts.families(),
+        *people.families(),
+        *services.families(),
+        *processes.families(),
+        *upkeep.families(),
+    ]
     return HttpResponse(
         written(families), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"}
     )

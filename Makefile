@@ -101,8 +101,9 @@ PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS)
 test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run the whole suite on the embedded stack
 	$(CLEAN_ENV) $(PYTEST) $(ARGS)
 
-# Plain Python, adapters and the embedded command know no such services: once is enough.
-ONCE := tests/deploy tests/journeys/test_run.py tests/providers tests/unit
+# Plain Python, adapters, the embedded command and who may open what know no such services: once is
+# enough.
+ONCE := tests/access tests/deploy tests/journeys/test_run.py tests/providers tests/unit
 SERVED := tests $(ONCE:%=--ignore=%)
 
 # Whatever a broker has a part in; the rest does not know which one there is.

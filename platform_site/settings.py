@@ -528,6 +528,7 @@ MODERATION = {
         "batch_size": env.count,
         "media_batch_size": env.count,
         "max_attempts": env.count,
+    "erasures_file": str(DATA / "erasures.jsonl"),
         "retry_backoff_seconds": env.positive,
         "drain_seconds": env.positive,
         "sweep_interval_seconds": env.positive,
@@ -574,3 +575,4 @@ MODERATION = {
         "audit_checkpoint_file": env.text,
     },
 )
+        "erasures_file": env.text,

@@ -58,6 +58,7 @@ from moderation.models import (
 from moderation.models.enforcement import UNDONE
 from moderation.models.posts import TEXT_KEY, visible_text
 from moderation.pipeline.appeals.appeal import withdraw_appeal
+from moderation.pipeline.audit.erasures import note_erasure
 from moderation.pipeline.audit.record import SYSTEM, Actor, Event, record_change, record_events
 from moderation.pipeline.review import reported
 from moderation.providers.base import AnyPart, TextPart
@@ -195,6 +196,7 @@ def _erase_identity(author: Author, actor: Actor) -> None:
     """Destroy the key and the name, and say so on the record; once."""
     with transaction.atomic():
         locked = Author.objects.select_for_update(no_key=True).get(pk=author.pk)
+        note_erasure(locked)
         # Their own id with a client is known by nothing else: whoever it is may come again.
         TrustedFlagger.objects.filter(
             community=author.community_id, external_id=locked.external_id

@@ -5,4 +5,5 @@ checks    a moderator answers one, without knowing the first answer
 golden    items whose answer is known
 subject   what a check shows
 figures   what the answers come to
+learning  thresholds that fit what people decided
 """

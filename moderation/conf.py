@@ -82,6 +82,8 @@ class Conf:
     provider_allowed_hosts: frozenset[str] = frozenset()
     # Whoever brings it may read /metrics; "" and the page is not there.
     metrics_token: str = ""
+    # Where people look at a trace, an address with {trace} in it; "" for nowhere.
+    trace_page: str = ""
     # Where services reach this site to call it back, "" where they cannot.
     public_url: str = ""
     # Where readers find a post, an address with {post} in it, "" where only clients show posts.

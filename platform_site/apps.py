@@ -1,5 +1,6 @@
 """Which admin site Django opens."""
 
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 
 
@@ -12,3 +13,7 @@ class BackOfficeConfig(AdminConfig):
         from platform_site import forgetting
 
         forgetting.listen()
+        if settings.TRACING:
+            from platform_site import tracing
+
+            tracing.start()

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
@@ -145,6 +146,34 @@ def fallback(name: str) -> str:
 
 
 text = read  # as it is
+
+
+def trace_page(name: str) -> str:
+    """Return an address of the web with {trace} in it."""
+    address = read(name)
+    if not address.startswith(("https://", "http://")) or "{trace}" not in address:
+        raise ImproperlyConfigured(
+            f"{name} is an address with {{trace}} in it, as in https://jaeger.example.org/trace/"
+            f"{{trace}}, not {address!r}."
+        )
+    return address
+
+
+def read_tracing(endpoint: str) -> bool:
+    """Return whether spans go anywhere: they need an address, and a library to write them."""
+    if not endpoint or read_bool("OTEL_SDK_DISABLED", default=False):
+        return False
+    if not endpoint.startswith(("https://", "http://")):
+        raise ImproperlyConfigured(
+            "OTEL_EXPORTER_OTLP_ENDPOINT begins with https:// or http://, as in "
+            f"http://jaeger:4318, not {endpoint!r}."
+        )
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
+        raise ImproperlyConfigured(
+            "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces: "
+            "pip install --no-deps -r requirements-tracing.txt, or leave it empty."
+        )
+    return True
 
 
 def read_given(prefix: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:

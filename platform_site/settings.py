@@ -11,6 +11,7 @@ import structlog
 from csp.constants import NONE, SELF
 from kombu import Exchange, Queue
 
+from moderation.tracing import add_to_log
 from moderation.vocabulary import Dialect, Lane
 from platform_site import env
 
@@ -22,6 +23,16 @@ DATA = env.read_folder("GATEHOUSE_DATA", default=BASE_DIR / "var")
 ROOT_URLCONF = "platform_site.urls"
 WSGI_APPLICATION = "platform_site.wsgi.application"
 ASGI_APPLICATION = "platform_site.asgi.application"
+
+# --- Traces: what OpenTelemetry's own variables say; without a collector nothing is imported -------
+
+TRACING = env.read_tracing(
+    env.read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.read("OTEL_EXPORTER_OTLP_ENDPOINT")
+)
+# What becomes of a `traceparent` that a client sends.
+CLIENT_TRACEPARENT = env.read_choice(
+    "GATEHOUSE_CLIENT_TRACEPARENT", choices=("link", "parent", "ignore"), default="link"
+)
 
 # --- Who may reach the site, and as what ----------------------------------------------------------
 
@@ -101,6 +112,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "platform_site.request_ids.RequestIds",
+    *(["platform_site.tracing.TracedRequests"] if TRACING else []),
     "platform_site.keyed.KeyedRequests",  # early: spares programs all that pages need
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -466,6 +478,7 @@ _LOG_STEPS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    *([add_to_log] if TRACING else []),
 ]
 LOGGING = {
     "version": 1,
@@ -553,6 +566,7 @@ MODERATION = {
         "moderate_fallback": env.fallback,
         "coral_secrets": env.words,
         "metrics_token": env.text,
+        "trace_page": env.trace_page,
         "fetch_allowed_hosts": env.words,
         "providers": env.words,
         "provider_allowed_hosts": env.words,

@@ -21,7 +21,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, JsonResponse, UnreadablePostError
 from rest_framework import exceptions as drf
 
-from moderation import errors
+from moderation import errors, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -177,6 +177,8 @@ def problem_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespons
     request = context.get("request")
     if request is not None and (name := request.META.get("HTTP_X_REQUEST_ID")):
         problem = replace(problem, extra={**problem.extra, "request_id": name})
+    if trace := tracing.trace_id(tracing.traceparent()):
+        problem = replace(problem, extra={**problem.extra, "trace_id": trace})
     write: Callable[[Problem], HttpResponse] = getattr(
         context.get("view"), "write_problem", write_problem
     )

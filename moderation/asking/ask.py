@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from moderation import queries
+from moderation import queries, tracing
 from moderation.asking import calls, spending
 from moderation.asking.board import Board, Wanted
-from moderation.asking.questions import LATE, Answered, Question
+from moderation.asking.questions import LATE, Answered, Question, posts_of
 from moderation.asking.sound import sound
 from moderation.errors import ProviderError, ProviderRateLimited
 from moderation.policy.document import Policy
@@ -171,7 +171,8 @@ def ask_here(name: str, questions: Sequence[Question]) -> list[Answered]:
     try:
         provider = registry.get_provider(name)
         model_version = provider.model_version
-        given = provider.judge([question.part for question in questions])
+        with tracing.span("ask", about=posts_of(questions), provider=name, parts=len(questions)):
+            given = provider.judge([question.part for question in questions])
         answers = [sound(answer) for _, answer in zip(questions, given, strict=True)]
     except ProviderError as error:
         answers = [Answer(Outcome.FAILED, error=error.code)] * len(questions)

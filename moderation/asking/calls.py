@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from moderation import tracing
 from moderation.asking import at_work, spending
-from moderation.asking.questions import LATE, Answered, Question
+from moderation.asking.questions import LATE, Answered, Question, posts_of
 from moderation.asking.sound import begun, sound
 from moderation.conf import get_conf
 from moderation.coordination import answers as shared_answers
@@ -166,7 +167,7 @@ def start(
     chunks = _chunks(groups, service.terms)
     granted, refused = _turns(desk, chunks)
     running: dict[Future[list[Answered]], Sequence[_Group]] = {
-        threads().submit(desk.call, chunk): chunk for chunk in granted
+        threads().submit(tracing.bound(desk.call), chunk): chunk for chunk in granted
     }
     return Started(desk, [*answered, *elsewhere, *refused], running)
 
@@ -363,6 +364,16 @@ class _Desk:
 
     def call(self, chunk: Sequence[_Group]) -> list[Answered]:
         """Return the answers of one call, or of what became of it. Never raises."""
+        about = posts_of(question for group in chunk for question in group.questions)
+        with tracing.span("ask", about=about, kind="client", provider=self.name, parts=len(chunk)):
+            answered = self._call(chunk)
+            if tracing.is_on():
+                errors = sorted({item.answer.error for item in answered if item.answer.error})
+                outcomes = sorted({str(item.answer.outcome) for item in answered})
+                tracing.tell_all(outcome=",".join(outcomes), error=",".join(errors))
+        return answered
+
+    def _call(self, chunk: Sequence[_Group]) -> list[Answered]:
         slots = Slots(self.bucket, self.service.terms.concurrency)
         token = self.take_slot(slots)
         if token is None:

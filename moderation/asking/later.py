@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from moderation import tracing
 from moderation.asking import spending
 from moderation.asking.calls import (
     Gate,
@@ -33,14 +34,22 @@ from moderation.vocabulary import Outcome, Part
 logger = logging.getLogger(__name__)
 
 
-def poll_services(asked: Sequence[tuple[str, str, Part]]) -> list[Answer | None]:
+def poll_services(
+    asked: Sequence[tuple[str, str, Part]], *, about: Sequence[str] = ()
+) -> list[Answer | None]:
     """Return what became of each (provider, job, kind of part), None where nobody could say now.
 
-    A service that refuses the job itself has failed.
+    A service that refuses the job itself has failed. `about` names the submission of each, for
+    whoever traces them.
     """
     # Found here: who is set up stands in the database, which threads do not touch.
     services = {name: registry.find_service(name) for name, _, _ in asked}
-    answers = list(threads().map(lambda one: _poll(services[one[0]], *one), asked))
+
+    def poll(one: tuple[str, str, Part], submission: str) -> Answer | None:
+        with tracing.span("poll", about=(submission,), kind="client", provider=one[0]):
+            return _poll(services[one[0]], *one)
+
+    answers = list(threads().map(tracing.bound(poll), asked, about or [""] * len(asked)))
     spending.flush()
     return answers
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from moderation import tracing
 from moderation.policy.document import Policy
 from moderation.policy.route import Circumstances
 from moderation.policy.verdict import Evidence, PartRef
@@ -64,6 +65,13 @@ class Answered:
             spans=[(span.start, span.end, str(span.category)) for span in self.answer.spans],
             stood_in=self.stood_in,
         )
+
+
+def posts_of(questions: Iterable[Question]) -> frozenset[str]:
+    """Return the posts that are asked about, for whoever traces them: none while nobody does."""
+    if not tracing.is_on():
+        return frozenset()
+    return frozenset(question.around.share_key for question in questions)
 
 
 def read_text(answered: Answered) -> Question | None:

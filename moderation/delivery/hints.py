@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from moderation import tracing
 from moderation.models import AuditEvent, Post
 
 
@@ -12,7 +13,8 @@ from moderation.models import AuditEvent, Post
 class Hint:
     """A change of one post. `sequence` grows with each audit event of the post.
 
-    `topic_id` is the topic whose page shows it: its parent, or the post itself.
+    `topic_id` is the topic whose page shows it: its parent, or the post itself. `trace` is the
+    trace that the change belongs to, "" for none.
     """
 
     kind: str
@@ -23,6 +25,7 @@ class Hint:
     revision: int
     sequence: int
     queue_changed: bool = False
+    trace: str = ""
 
     @classmethod
     def of(cls, post: Post, event: AuditEvent, *, queue_changed: bool = True) -> Hint:
@@ -36,6 +39,7 @@ class Hint:
             revision=post.revision,
             sequence=event.sequence,
             queue_changed=queue_changed,
+            trace=event.facts.get(tracing.FACT, ""),
         )
 
     def groups(self) -> tuple[str, ...]:
@@ -49,13 +53,14 @@ class Hint:
 
     def message(self) -> dict[str, object]:
         """Return the message for a consumer's `hint` handler."""
-        return {
+        message: dict[str, object] = {
             "type": "hint",
             "kind": self.kind,
             "post": str(self.post_id),
             "revision": self.revision,
             "sequence": self.sequence,
         }
+        return {**message, tracing.FACT: self.trace} if self.trace else message
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from django.urls import reverse
 
+from moderation import tracing
 from moderation.conf import get_conf
 from moderation.delivery.event_types import EVENT_TYPES, PING
 from moderation.delivery.handover import Handover, hand_over
@@ -110,6 +111,7 @@ def prepare(endpoint: Endpoint, messages: Sequence[OutboxMessage]) -> Callable[[
             "webhook-id": message.message_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": " ".join(signatures),
+            **tracing.headers(),
         }
         return hand_over("POST", endpoint.url, headers=headers, content=body)
 

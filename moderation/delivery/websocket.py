@@ -11,6 +11,7 @@ from channels.layers import get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
+from moderation import tracing
 from moderation.coordination.connection import Bypassed, layer_redis
 from moderation.delivery.hints import Hint, QueueHint
 
@@ -23,7 +24,8 @@ def push(hints: Sequence[Hint | QueueHint]) -> None:
     if not addressed:
         return
     try:
-        layer_redis().use(lambda client: _publish(client, addressed))
+        with tracing.span("push", kind="producer"):
+            layer_redis().use(lambda client: _publish(client, addressed))
     except Bypassed:
         logger.warning("push_skipped", extra={"count": len(addressed)})
 

@@ -18,6 +18,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 
+from moderation import tracing
 from moderation.delivery.hints import author_group, post_group, queue_group, topic_group
 from moderation.live import watching
 from moderation.live.sockets import drop_socket, keep_socket
@@ -101,7 +102,12 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """Do what is to be done now and then while somebody watches."""
 
     async def forward(self, event: Hint) -> None:
-        await self.send_json({key: value for key, value in event.items() if key != "type"})
+        said = {key: value for key, value in event.items() if key not in ("type", tracing.FACT)}
+        carried = event.get(tracing.FACT, "")
+        with tracing.resume(
+            "tell a page", (carried,), kind="consumer", consumer=type(self).__name__
+        ):
+            await self.send_json(said)
 
     # The checks
 

@@ -22,6 +22,7 @@ from typing import Any, Self
 import httpcore2
 import httpx2
 
+from moderation import tracing
 from moderation.errors import FetchRefused
 from moderation.outbound.targets import (
     Resolver,
@@ -107,10 +108,16 @@ class GuardedClient:
         `FetchRefused`, whose `reason` is for logs and retries, never for the one who gave the URL.
         """
         try:
-            with deadline_in(timeout_seconds):
-                return self._exchange(
+            # Where it goes is told to nobody: an address may be a person's own.
+            with (
+                tracing.span("send a request", kind="client", method=method),
+                deadline_in(timeout_seconds),
+            ):
+                reply = self._exchange(
                     self._build_request(method, url, headers, content, json), max_bytes, cut=cut
                 )
+                tracing.tell_all(status=reply.status)
+                return reply
         except FetchRefused as refusal:
             logger.info("Outbound request refused: %s", refusal.reason)
             raise

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 
-from moderation import queries
+from moderation import queries, tracing
 from moderation.conf import get_conf
 from moderation.delivery import doorbell, websocket
 from moderation.pipeline.appeals.opinion import keep_opinions
@@ -22,6 +23,7 @@ from moderation.pipeline.judging.park import park
 from moderation.pipeline.judging.screen import Screened, screen, unscreened
 from moderation.pipeline.media import prepare_attachments
 from moderation.pipeline.rejudging import flood
+from moderation.queries.traces import traces_of
 from moderation.vocabulary import Lane
 
 logger = logging.getLogger(__name__)
@@ -71,16 +73,26 @@ def sweep() -> set[Lane]:
 def _decide(claims: Sequence[Claim]) -> int:
     if not claims:
         return 0
+    members = partial(traces_of, [item.submission for item in claims])
+    with tracing.batch("decide", members, size=len(claims)):
+        if tracing.is_on():
+            _tell_of(claims)
+        return _decide_held(claims)
+
+
+def _decide_held(claims: Sequence[Claim]) -> int:
     try:
         with renewing(claims):
             screened = _screen(claims)
             judged = judge([item for item in screened if not item.waiting])
             park([item for item in screened if item.waiting])
-        hints = enforce([item for item in judged if not item.is_for_appeal])
+        with tracing.span("enforce"):
+            hints = enforce([item for item in judged if not item.is_for_appeal])
         hints += keep_opinions([item for item in judged if item.is_for_appeal])
     except Exception as error:
         # Nothing was decided: the rows go back, wait a little, and in the end reach a person.
         logger.exception("batch_failed", extra={"size": len(claims)})
+        tracing.tell_all(failed=type(error).__name__)
         release(claims, error=type(error).__name__)
         return 0
     websocket.push(hints)
@@ -91,4 +103,23 @@ def _decide(claims: Sequence[Claim]) -> int:
 def _screen(claims: Sequence[Claim]) -> list[Screened]:
     live = [item for item in claims if not item.gave_up]
     prepare_attachments([item.post for item in live])
-    return screen(live) + unscreened([item for item in claims if item.gave_up])
+    with tracing.span("screen"):
+        screened = screen(live)
+    return screened + unscreened([item for item in claims if item.gave_up])
+
+
+def _tell_of(claims: Sequence[Claim]) -> None:
+    for item in claims:
+        submission, post = item.submission, str(item.post.pk)
+        tracing.tell(
+            about=(post,),
+            post=post,
+            revision=submission.revision,
+            submission=submission.pk,
+            community=item.post.community_id,
+            reason=submission.reason,
+            lane=submission.lane,
+            attempt=submission.attempts,
+        )
+        since = max(submission.created_at, submission.due_at)
+        tracing.waited("wait for a worker", since, about=post, lane=submission.lane)

@@ -19,6 +19,7 @@ from typing import Protocol
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from moderation import tracing
 from moderation.conf import get_conf
 from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
 from moderation.media.decode import EXTENSIONS, PreparedMedia, prepare_media
@@ -94,7 +95,10 @@ def prepare_attachments(posts: Sequence[Post]) -> None:
         post_id__in=[post.pk for post in posts], state=MediaState.WAITING
     )
     for item in waiting:
-        _prepare(item)
+        post = str(item.post_id)
+        with tracing.span("prepare an attachment", about=(post,), media=str(item.pk)):
+            _prepare(item)
+            tracing.tell(about=(post,), kind=str(item.kind), state=str(item.state))
 
 
 def _prepare(item: MediaItem) -> None:

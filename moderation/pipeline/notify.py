@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from moderation import queries
+from moderation import queries, tracing
 from moderation.conf import get_conf
 from moderation.coordination.slots import Slots
 from moderation.delivery import cdn, doorbell, email, outbox, streams, webhook
@@ -191,7 +191,17 @@ def _hand_over_all(endpoint: Endpoint, held: Sequence[OutboxMessage]) -> bool:
 
 
 def _hand_over(endpoint: Endpoint, messages: Sequence[OutboxMessage]) -> bool:
-    handover = _try(endpoint, messages)
+    with tracing.resume(
+        "hand over",
+        (_trace_of(message) for message in messages),
+        kind="producer",
+        endpoint=endpoint.pk,
+        endpoint_kind=endpoint.kind,
+        event=messages[0].event_type,
+    ):
+        handover = _try(endpoint, messages)
+        if tracing.is_on():
+            _tell_of(handover)
     with transaction.atomic():
         outbox.settle(endpoint, messages, handover)
     if handover.is_gone:
@@ -199,6 +209,16 @@ def _hand_over(endpoint: Endpoint, messages: Sequence[OutboxMessage]) -> bool:
     elif not handover.delivered and not handover.skipped and _fails_for_good(endpoint):
         disable_endpoint(endpoint_id=endpoint.pk, because=DisabledBecause.FAILING)
     return handover.delivered or handover.skipped
+
+
+def _trace_of(message: OutboxMessage) -> str:
+    return "" if message.event is None else str(message.event.facts.get(tracing.FACT, ""))
+
+
+def _tell_of(handover: Handover) -> None:
+    tracing.tell_all(delivered=handover.delivered, skipped=handover.skipped, error=handover.error)
+    if handover.status is not None:
+        tracing.tell_all(status=handover.status)
 
 
 def _try(endpoint: Endpoint, messages: Sequence[OutboxMessage]) -> Handover:

@@ -17,6 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.contrib.auth.models import User
 
+from moderation import tracing
 from moderation.delivery.staging import stage
 from moderation.models import AuditEvent, Author
 from moderation.vocabulary import ActorKind
@@ -51,6 +52,8 @@ class Event:
     author: Author | None = None
     # The subject was created in this very transaction: nothing can stand before this event.
     is_first: bool = False
+    # The trace that it belongs to, "" for none; None: whatever is under way here.
+    trace: str | None = None
 
 
 def record_events(events: Sequence[Event]) -> list[AuditEvent]:
@@ -74,7 +77,7 @@ def record_events(events: Sequence[Event]) -> list[AuditEvent]:
             revision=event.revision,
             actor_kind=event.actor.kind,
             actor_id=event.actor.id,
-            facts=dict(event.facts),
+            facts=_facts(event),
             sealed=_seal(event),
             happened_at=now,
             previous_digest=previous,
@@ -85,6 +88,15 @@ def record_events(events: Sequence[Event]) -> list[AuditEvent]:
     AuditEvent.objects.bulk_create(rows)
     stage(rows)
     return rows
+
+
+def _facts(event: Event) -> dict[str, Any]:
+    facts = dict(event.facts)
+    if tracing.is_on() and event.subject_kind == "post":
+        carried = tracing.traceparent(event.subject_id) if event.trace is None else event.trace
+        if carried:
+            facts[tracing.FACT] = carried
+    return facts
 
 
 def digest_of(event: AuditEvent) -> str:

@@ -96,7 +96,13 @@ def content_hash(title: str, body: str, media: Iterable[MediaItem]) -> str:
 
 
 def post_event(
-    kind: str, post: Post, actor: Actor, *, author: Author, is_first: bool = False
+    kind: str,
+    post: Post,
+    actor: Actor,
+    *,
+    author: Author,
+    is_first: bool = False,
+    trace: str | None = None,
 ) -> Event:
     """Return the audit event of a step that an author took with a post."""
     return Event(
@@ -110,4 +116,5 @@ def post_event(
         personal={"author": author.pk, "content_hash": post.content_hash},
         author=author,
         is_first=is_first,
+        trace=trace,
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError, transaction
 
-from moderation import queries
+from moderation import queries, tracing
 from moderation.delivery import doorbell
 from moderation.errors import AuthorBarred, InvalidSubmission, ModerationError, NotFound
 from moderation.models import Author, MediaItem, Post, Submission
@@ -81,12 +81,15 @@ def submit(call: Call) -> Reply:
     single post raises what refused it. Raises `IdempotencyRunning` while the first call with
     the same key runs, `IdempotencyMismatch` when the key came with another payload.
     """
-    prepared = _Prepared(call, tuple(_checked(post) for post in call.posts))
-    lone = prepared.checked[0] if len(prepared.checked) == 1 else None
+    checked = tuple(_checked(post) for post in call.posts)
+    lone = checked[0] if len(checked) == 1 else None
     if isinstance(lone, ModerationError):
         raise lone
-    with running(call.idempotency):
-        reply = _commits.submit(prepared)
+    with tracing.span("submit", posts=len(checked)):
+        # Whoever leads the commit stores it in another thread.
+        prepared = _Prepared(call, checked, tracing.traceparent())
+        with running(call.idempotency):
+            reply = _commits.submit(prepared)
     if isinstance(reply, ModerationError):
         raise reply
     if not reply.replayed:
@@ -134,10 +137,14 @@ def _checked(post: NewPost) -> NewPost | InvalidSubmission:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A call after its checks: `checked` holds a clean post or its refusal, in order."""
+    """A call after its checks: `checked` holds a clean post or its refusal, in order.
+
+    `trace` is the one that the call came in, "" for none.
+    """
 
     call: Call
     checked: tuple[NewPost | InvalidSubmission, ...]
+    trace: str = ""
     lanes: set[str] = field(default_factory=set)
 
 
@@ -253,10 +260,26 @@ def _stage(rows: _Rows, draft: NewPost, item: _Prepared, context: _Context) -> R
     rows.media.extend(media)
     rows.submissions.append(submission)
     rows.events.append(
-        post_event("post.submitted", post, item.call.actor, author=author, is_first=True)
+        post_event(
+            "post.submitted",
+            post,
+            item.call.actor,
+            author=author,
+            is_first=True,
+            trace=_trace_of(post, item),
+        )
     )
     item.lanes.add(submission.lane)
     return Accepted(post)
+
+
+def _trace_of(post: Post, item: _Prepared) -> str:
+    """Return the trace of a submission: that of its request, or where that brings several posts or
+    is none, one of its own.
+    """
+    if not tracing.is_on() or (item.trace and len(item.checked) == 1):
+        return item.trace
+    return tracing.begun("submit", links=(item.trace,), post=str(post.pk))
 
 
 def _may_reply(draft: NewPost, author: Author, parent: Post) -> bool:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from moderation import queries
+from moderation import queries, tracing
 from moderation.asking import read_callback, signs_callbacks
 from moderation.coordination.callbacks import is_given_out
 from moderation.delivery import doorbell
@@ -22,6 +22,7 @@ from moderation.errors import CallbackRefused
 from moderation.models import CallbackMessage, ProviderJob, Submission
 from moderation.pipeline.judging.jobs import settle
 from moderation.providers.base import Callback, Notice
+from moderation.queries.traces import traceparent_of
 from moderation.vocabulary import JobState, Lane, SubmissionState
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ def _handle(messages: Sequence[CallbackMessage]) -> set[Lane]:
             now = queries.database_now()
             job = _job_of(message)
             if job is not None:
-                lanes |= _use(message, job, now)
+                lanes |= _use_traced(message, job, now)
     return lanes
 
 
@@ -129,6 +130,13 @@ def _is_about(message: CallbackMessage, job: ProviderJob) -> bool:
         and message.token in ("", job.token)
         and message.job_id in ("", job.job_id)
     )
+
+
+def _use_traced(message: CallbackMessage, job: ProviderJob, now: datetime) -> set[Lane]:
+    """Use a message in the trace of the post that its job is about, not in that of its sender."""
+    carried = traceparent_of(job.submission_id) if tracing.is_on() else ""
+    with tracing.resume("take a callback", (carried,), kind="consumer", provider=job.provider):
+        return _use(message, job, now)
 
 
 def _use(message: CallbackMessage, job: ProviderJob, now: datetime) -> set[Lane]:

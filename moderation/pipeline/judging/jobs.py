@@ -20,6 +20,7 @@ from moderation.asking import LATE, Answered, poll_services, share_answer
 from moderation.models import ProviderJob
 from moderation.pipeline.judging.lease import Claim
 from moderation.providers.base import Answer
+from moderation.queries.traces import key_of
 from moderation.vocabulary import JobState, Outcome, Part
 
 # A service that does not answer is asked half as often each time, up to this.
@@ -100,7 +101,8 @@ def _expire(jobs: Sequence[ProviderJob], now: datetime) -> None:
 
 def _poll(jobs: Sequence[ProviderJob], now: datetime) -> None:
     asked = [(job.provider, job.job_id, Part(job.part_kind)) for job in jobs]
-    for job, answer in zip(jobs, poll_services(asked), strict=True):
+    about = [key_of(job.submission_id) for job in jobs]
+    for job, answer in zip(jobs, poll_services(asked, about=about), strict=True):
         if answer is not None and answer.outcome is not Outcome.PENDING:
             if not settle(job, answer.to_json(), now):
                 job.refresh_from_db()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from moderation import queries
+from moderation import queries, tracing
 from moderation.pipeline.judging.evidence import evidence_of
 from moderation.pipeline.judging.screen import Screened, Trial
 from moderation.policy.verdict import Verdict, reach_verdict
@@ -26,10 +26,28 @@ class Judged:
 
 def judge(screened: Sequence[Screened]) -> list[Judged]:
     """Return the verdict on each screened claim, in order. Reads the policy, writes nothing."""
-    return [
-        Judged(item, _verdict_on(item), _trial_verdict(item, item.trial) if item.trial else None)
-        for item in screened
-    ]
+    with tracing.span("judge"):
+        judged = [
+            Judged(
+                item, _verdict_on(item), _trial_verdict(item, item.trial) if item.trial else None
+            )
+            for item in screened
+        ]
+    if tracing.is_on():
+        _tell_of(judged)
+    return judged
+
+
+def _tell_of(judged: Sequence[Judged]) -> None:
+    for item in judged:
+        verdict = item.verdict
+        tracing.tell(
+            about=(str(item.screened.claim.post.pk),),
+            action=str(verdict.action),
+            rule=verdict.rule,
+            category=str(verdict.category or ""),
+            not_judged=len(verdict.not_judged),
+        )
 
 
 def _verdict_on(item: Screened) -> Verdict:

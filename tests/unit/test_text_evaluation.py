@@ -144,6 +144,7 @@ def test_kept_texts_are_read_with_all_that_is_said_of_them(tmp_path: Path) -> No
     first, second = read_kept(tmp_path)
     assert first.labels == {Category.HATE: True, Category.SPAM: False}
     assert (first.pair, first.topic, first.identities) == ("a-1", "groups", ("women",))
+    assert first.group == "a"
     assert (first.language, second.language) == ("de", "en")
     assert (first.is_violating, first.is_harmless) == (True, False)
     assert (second.is_violating, second.is_harmless) == (False, True)

@@ -1,4 +1,4 @@
-"""All figures of one set of texts: by category, and by topic, identity, language and source."""
+"""All figures of some texts: by category, and by set, topic, identity, language and source."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ RESAMPLES: Final = 500
 _STEPS = (Action.WARN, Action.REVIEW, Action.BLOCK)
 # What one text is found under: `identity` may be several.
 _KINDS: Mapping[str, Callable[[Example], Sequence[str]]] = {
+    "set": lambda one: (one.group,),
     "topic": lambda one: (one.topic,),
     "identity": lambda one: one.identities,
     "language": lambda one: (one.language,),
@@ -86,6 +87,10 @@ class GroupFigures:
     missed: Share
     gap: float | None
     harmless_against_all: float | None = None
+
+    @property
+    def is_large(self) -> bool:
+        return max(self.violating, self.harmless) >= LEAST
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +370,7 @@ def lines(report: Report) -> Iterator[str]:
         ],
     )
     for kind in _KINDS:
-        found = [one for one in report.groups if one.kind == kind]
+        found = [one for one in report.groups if one.kind == kind and one.is_large]
         if found:
             yield ""
             yield from _table(

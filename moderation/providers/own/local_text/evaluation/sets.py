@@ -22,7 +22,8 @@ _LANGUAGE_OF = {"germeval18": "de", "mlma_ar": "ar", "mlma_fr": "fr"}
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text. `pair` is shared by texts that were written as each other's twins.
+    """One text. `pair` is shared by texts that were written as each other's twins, `group` by
+    those that were written for one purpose.
 
     `is_harmless`: nothing at all is wrong with it, as far as anybody knows.
     """
@@ -31,6 +32,7 @@ class Example:
     labels: Mapping[Category, bool]
     source: str
     is_harmless: bool
+    group: str = ""
     pair: str = ""
     topic: str = ""
     identities: tuple[str, ...] = ()
@@ -54,13 +56,13 @@ def read_kept(folder: Path = FOLDER) -> list[Example]:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 try:
-                    found.append(_kept(json.loads(line)))
+                    found.append(_kept(json.loads(line), path.stem))
                 except (ValueError, KeyError, TypeError) as error:
                     raise ValueError(f"{path.name}, line {number}: {error!r}") from error
     return found
 
 
-def _kept(said: Mapping[str, Any]) -> Example:
+def _kept(said: Mapping[str, Any], group: str) -> Example:
     labels = _labels(said["labels"])
     identity = said.get("identity") or ()
     return Example(
@@ -68,6 +70,7 @@ def _kept(said: Mapping[str, Any]) -> Example:
         labels=labels,
         source=str(said["source"]),
         is_harmless=bool(labels) and not any(labels.values()),
+        group=group,
         pair=str(said.get("pair") or ""),
         topic=str(said.get("topic") or ""),
         identities=(identity,) if isinstance(identity, str) else tuple(identity),

@@ -163,6 +163,7 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) --group vision --no-deps -o requirements-vision.txt
 	$(LOCK) --group video --no-deps -o requirements-video.txt
 	$(LOCK) --group kafka --no-deps -o requirements-kafka.txt
+	$(LOCK) --group training --no-deps -o requirements-training.txt
 	$(LOCK) pyproject.toml --extra dev --group contract -o requirements-contract.txt
 
 bench: $(VENV)/.dev  ## Measure against the naive peer on PostgreSQL and Redis

@@ -27,7 +27,7 @@ SERVICES_REDIS_URL    ?= redis://127.0.0.1:6379/11
 SERVICES_AMQP_URL     ?= amqp://guest:guest@127.0.0.1:5672//
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-services test-browser test-contract test-schema test-faults test-redis-broker lint format lock bench clean
+.PHONY: help setup run test test-services test-browser test-contract test-schema test-faults test-redis-broker lint format docs lock bench clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -77,6 +77,11 @@ $(VENV)/.kafka: requirements-kafka.txt | $(VENV)/.run
 	@$(call PIP_INSTALL,--no-deps -r requirements-kafka.txt)
 	@touch $@
 
+$(VENV)/.tracing: requirements-tracing.txt | $(VENV)/.run
+	@echo "  · Installing what writes traces (OpenTelemetry) …"
+	@$(call PIP_INSTALL,--no-deps -r requirements-tracing.txt)
+	@touch $@
+
 # The services' own libraries stay apart from everything else.
 CONTRACT_VENV := .venv-contract
 
@@ -86,9 +91,18 @@ $(CONTRACT_VENV)/.contract: requirements-contract.txt | $(BIN)/python
 	@$(subst $(BIN),$(CONTRACT_VENV)/bin,$(call PIP_INSTALL,-r requirements-contract.txt))
 	@touch $@
 
+# What makes the manual a site is no part of Gatehouse, nor of its tests.
+DOCS_VENV := .venv-docs
+
+$(DOCS_VENV)/.docs: requirements-docs.txt | $(BIN)/python
+	@echo "  · Installing what makes the manual a site into $(DOCS_VENV) …"
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(subst $(BIN),$(DOCS_VENV)/bin,$(call PIP_INSTALL,-r requirements-docs.txt))
+	@touch $@
+
 # --- Running ----------------------------------------------------------------------------------------
 
-run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision) $(if $(filter 1 yes true,$(VIDEO)),$(VENV)/.video)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0, VIDEO=1)
+run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision) $(if $(filter 1 yes true,$(VIDEO)),$(VENV)/.video) $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/.tracing)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0, VIDEO=1)
 	@exec $(BIN)/python -m platform_site.embedded
 
 # --- Testing ----------------------------------------------------------------------------------------
@@ -152,6 +166,10 @@ format: $(VENV)/.dev  ## Lay the code out
 	$(BIN)/ruff check --fix-only -q .
 	$(BIN)/ruff format .
 
+docs: $(DOCS_VENV)/.docs  ## Make the manual a site in docs/_build/html, to be read without a network
+	$(DOCS_VENV)/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+	@echo "  · docs/_build/html/README.html"
+
 # --- Upkeep -----------------------------------------------------------------------------------------
 
 LOCK := $(BIN)/uv pip compile -q --generate-hashes --custom-compile-command "make lock" \
@@ -163,12 +181,14 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) --group vision --no-deps -o requirements-vision.txt
 	$(LOCK) --group video --no-deps -o requirements-video.txt
 	$(LOCK) --group kafka --no-deps -o requirements-kafka.txt
+	$(LOCK) --group tracing --no-deps -o requirements-tracing.txt
 	$(LOCK) --group training --no-deps -o requirements-training.txt
 	$(LOCK) pyproject.toml --extra dev --group contract -o requirements-contract.txt
+	$(LOCK) --group docs -o requirements-docs.txt
 
 bench: $(VENV)/.dev  ## Measure against the naive peer on PostgreSQL and Redis
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean:  ## Remove the environments and caches; the data folder (var/) stays
-	rm -rf $(VENV) $(CONTRACT_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	rm -rf $(VENV) $(CONTRACT_VENV) $(DOCS_VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis test-results
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

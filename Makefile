@@ -27,7 +27,7 @@ SERVICES_REDIS_URL    ?= redis://127.0.0.1:6379/11
 SERVICES_AMQP_URL     ?= amqp://guest:guest@127.0.0.1:5672//
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-services test-browser test-contract test-schema test-faults test-redis-broker lint format docs lock bench clean
+.PHONY: help setup run test test-services test-browser test-contract test-schema test-faults chaos test-redis-broker lint format docs lock bench clean
 .DELETE_ON_ERROR:
 
 help:  ## Show this list
@@ -148,6 +148,14 @@ test-schema: $(VENV)/.dev  ## Ask a running server 5,000 things and more that th
 test-faults: $(VENV)/.dev $(VENV)/.kafka  ## Kill parts at random under load (SECONDS=300, SEED); nothing may be lost
 	$(CLEAN_ENV) FAULT_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/faults -s -p no:randomly \
 	  --timeout $$(($(SECONDS) + 240)) $(ARGS)
+
+# What kills the machine's parts for hours is for the night; SEED repeats one.
+CHAOS ?= full
+CHAOS_TESTS := $(addprefix tests/faults/test_,bombardment.py frozen_broker.py zombie.py chaos_*.py)
+
+chaos: $(VENV)/.dev $(VENV)/.kafka  ## The full faults, for the night (about two hours; CHAOS=short: 15 minutes; SEED)
+	@echo "  · CHAOS=$(CHAOS): the full run takes about two hours and two idle cores, the short one 15 minutes."
+	$(CLEAN_ENV) CHAOS=$(CHAOS) $(BIN)/python -m pytest $(or $(ARGS),$(CHAOS_TESTS)) -s -p no:randomly --timeout 7200
 
 # Settings as in production; nothing is contacted.
 PRODUCTION := SECRET_KEY=for-checks-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \

@@ -10,6 +10,9 @@ import pytest
 
 from tests.faults import report
 
+# The nightly ones: `make chaos`.
+collect_ignore_glob = [] if os.environ.get("CHAOS") else ["test_chaos_*.py"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _fresh_report():

@@ -19,6 +19,7 @@ REQUEST_SECONDS = 8.0
 IMPATIENT_SHARE = 0.15
 IMPATIENT_SECONDS = (0.005, 0.06)
 PAUSE_SECONDS = 0.3
+METHODS = ("GET", "PATCH", "POST")
 
 HARMLESS = (
     "The tomatoes on my balcony are finally ripe, letter {}.",
@@ -145,9 +146,26 @@ class Tally:
             if took is not None:
                 self.seconds.append(took)
 
+    def errors(self) -> int:
+        """Return how many requests were answered with a server's error."""
+        return sum(n for what, n in self.answers.items() if _status(what).startswith("5"))
+
+    def broken(self) -> int:
+        """Return how many requests got no answer."""
+        return sum(n for what, n in self.answers.items() if _is_broken(what))
+
     def fault(self, text: str) -> None:
         with self.guard:
             self.faults.append(text)
+
+
+def _status(what: str) -> str:
+    """Return the status of what was noted of a request, or the name of its error."""
+    return what.rpartition(" ")[2]
+
+
+def _is_broken(what: str) -> bool:
+    return what.split(maxsplit=1)[0] in METHODS and not _status(what).isdecimal()
 
 
 class Clients:
@@ -186,6 +204,15 @@ class Clients:
     def open_letters(self) -> int:
         """How many posts still wait for an answer to themselves or to an edit."""
         return self._open
+
+    def take_no_more(self) -> None:
+        """Send nothing that is not begun; what is under way is finished."""
+        with self._guard:
+            begun = [one for one in self._waiting if one[2].id]
+            self._open -= len(self._waiting) - len(begun)
+            self._waiting = begun
+            heapq.heapify(self._waiting)
+            self._guard.notify_all()
 
     def stop(self) -> None:
         self._ends.set()

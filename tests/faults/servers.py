@@ -1,4 +1,4 @@
-"""A PostgreSQL and a Redis server of the test's own, on free ports, made to be killed."""
+"""PostgreSQL, Redis and RabbitMQ servers of the test's own, on free ports, made to be killed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pwd
 import random
 import shutil
 import signal
+import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -191,6 +192,76 @@ class Redis:
             retry=Retry(NoBackoff(), retries=0),
         )
         return client
+
+
+class Rabbit:
+    """One node with its own name service, so that it meets no other on this machine."""
+
+    def __init__(self, folder: Path, *, token: str) -> None:
+        self.folder = folder / "rabbit"
+        self.log = folder / "rabbit.log"
+        self.port = processes.free_port()
+        self._names_port = processes.free_port()
+        self._token = token
+        self._names: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
+
+    def start(self) -> None:
+        self.folder.mkdir(exist_ok=True)
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "GATEHOUSE_FAULT_RUN": self._token,
+            "ERL_EPMD_PORT": str(self._names_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": f"{self._token}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_DIST_PORT": str(processes.free_port()),
+            "RABBITMQ_MNESIA_BASE": str(self.folder),
+            "RABBITMQ_LOG_BASE": str(self.folder),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "none"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            # Where one core is shared, Erlang's threads must not wait by turning round and round.
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+        }
+        self._names = processes.start([_program("epmd")], log=self.log, env=env, cwd=self.folder)
+        self._process = processes.start([_rabbit_server()], log=self.log, env=env, cwd=self.folder)
+        processes.wait_until(self.answers, seconds=START_SECONDS, what="RabbitMQ answers")
+
+    def answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=2) as client:
+                client.settimeout(2)
+                client.sendall(b"AMQP\0\0\x09\x01")
+                return bool(client.recv(8))
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """Kill the node with its helpers, and its name service."""
+        for process in (self._process, self._names):
+            if process is not None:
+                processes.signal_all(processes.family(process.pid), signal.SIGKILL)
+                process.wait()
+
+
+def _rabbit_server() -> str:
+    # Debian's own script in PATH insists on its service's user and folders.
+    own = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    return str(own) if own.exists() else _program("rabbitmq-server")
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise RuntimeError(f"{name} was not found: this test needs a RabbitMQ server.")
+    return found
 
 
 def _humble_user() -> pwd.struct_passwd | None:

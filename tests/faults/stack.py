@@ -15,14 +15,14 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from moderation.vocabulary import Lane
 from tests.faults import processes
-from tests.faults.servers import Postgres, Redis
+from tests.faults.servers import Postgres, Rabbit, Redis
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_DELAY_SECONDS = 0.2
@@ -30,18 +30,30 @@ LONGEST_DELAY_SECONDS = 1.0
 HEALTHY_SECONDS = 10.0
 READY_SECONDS = 90.0
 LOG_TAIL_LINES = 25
+# Sweeper and scheduler say nothing when they have come up; they take less than this.
+QUIET_START_SECONDS = 4.0
+ENTRYPOINT = ROOT / "docker" / "entrypoint.sh"
 
 
 class Part:
     """One role. Only the stack's keeper starts it; anyone may kill it."""
 
-    def __init__(self, name: str, argv: Sequence[str], *, log: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        log: Path,
+        env: dict[str, str],
+        works: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.name = name
         self.log = log
         self.deaths = 0
         self.is_frozen = False
         self._argv = argv
         self._env = env
+        self._works = works
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_at = 0.0
@@ -57,6 +69,11 @@ class Part:
     def age(self) -> float:
         """Seconds since it was started."""
         return time.monotonic() - self._started_at
+
+    @property
+    def works(self) -> bool:
+        """Whether it runs and does what it is for."""
+        return bool(self.pid) and self._works()
 
     def tick(self) -> None:
         """Start it when it is due; bury it when it has died."""
@@ -78,6 +95,10 @@ class Part:
     def kill(self) -> None:
         """Kill the main process only, as a crash or the kernel would."""
         self._signal(signal.SIGKILL)
+
+    def ask_to_end(self) -> None:
+        """Tell the main process to end in order, as a service manager does."""
+        self._signal(signal.SIGTERM)
 
     def kill_child(self, chance: random.Random) -> bool:
         """Kill one of the processes that it started; return whether there was any."""
@@ -122,14 +143,16 @@ class Stack:
         self.folder = folder
         self.postgres = Postgres(folder)
         self.redis = Redis(folder)
+        self.rabbit: Rabbit | None = None
         self.token = f"gatehouse-faults-{secrets.token_hex(8)}"
         self.webs: list[Part] = []
         self.workers: list[Part] = []
         self.sweepers: list[Part] = []
         self.outside: list[Part] = []
+        self.roles: list[Part] = []
         self.web_ports: list[int] = []
         self._env = {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
             "GATEHOUSE_FAULT_RUN": self.token,
             "DJANGO_SETTINGS_MODULE": "platform_site.settings",
@@ -145,9 +168,38 @@ class Stack:
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def parts(self) -> list[Part]:
-        return [*self.outside, *self.webs, *self.workers, *self.sweepers]
+        return [*self.outside, *self.webs, *self.workers, *self.sweepers, *self.roles]
 
     # Roles, each as production runs it
+
+    def add_role(self, *words: str, port: int = 0) -> Part:
+        """A role by the image's own entrypoint; `port` for those who serve."""
+        number = 1 + sum(part.name.startswith(f"{words[0]}-") for part in self.roles)
+        name = f"{words[0]}-{number}"
+        part = Part(
+            name,
+            ["sh", str(ENTRYPOINT), *words],
+            log=self.folder / f"{name}.log",
+            env=self._env | ({"PORT": str(port)} if port else {}),
+            works=(lambda: _answers(port)) if port else (lambda: _says_ready(part)),
+        )
+        self.roles.append(part)
+        return part
+
+    def add_balancer(self, port: int, doors: dict[str, Sequence[int]]) -> None:
+        """What stands in front of the servers: it tries another one where one does not open."""
+        self.outside.append(
+            self._part(
+                "balancer",
+                *("python", "-m", "tests.faults.balancer", str(port), json.dumps(doors)),
+            )
+        )
+
+    def use_rabbit(self) -> None:
+        """Let RabbitMQ carry the messages, not Redis."""
+        self.rabbit = Rabbit(self.folder, token=self.token)
+        self._env["CELERY_BROKER_URL"] = self.rabbit.url
+        self._env["CELERY_QUEUE_TYPE"] = "quorum"
 
     def add_webs(self, count: int) -> None:
         for port in (processes.free_port() for _ in range(count)):
@@ -203,6 +255,8 @@ class Stack:
     def prepare(self) -> str:
         """Start the servers and make the database; return a key that may submit and read."""
         self.redis.start()
+        if self.rabbit is not None:
+            self.rabbit.start()
         self.postgres.make()
         key: str = self.ask_inside("prepare")["key"]
         return key
@@ -226,6 +280,14 @@ class Stack:
                 seconds=max(1.0, READY_SECONDS - (time.monotonic() - began)),
                 what=f"{worker.name} is ready",
             )
+        for role in self.roles:
+            self.wait_for(role)
+
+    def wait_for(self, part: Part) -> float:
+        """Wait until a part does what it is for; return the seconds it took."""
+        return processes.wait_until(
+            lambda: part.works, seconds=READY_SECONDS, what=f"{part.name} works"
+        )
 
     def ask_inside(
         self, *words: str, seconds: float = 300.0, module: str = "inside"
@@ -275,6 +337,8 @@ class Stack:
             part.stop()
         self.redis.kill()
         self.postgres.kill()
+        if self.rabbit is not None:
+            self.rabbit.kill()
         left = [pid for pid in processes.living_in(self.folder, self.token) if pid != os.getpid()]
         processes.signal_all(left, signal.SIGKILL)
         return left
@@ -352,6 +416,14 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _says_ready(part: Part) -> bool:
+    """Whether a process without a port has come up since its last death, by its log."""
+    log = part.log.read_text(errors="replace") if part.log.exists() else ""
+    if part.name.startswith("worker"):
+        return log.count(" ready.") > part.deaths
+    return part.age > QUIET_START_SECONDS
 
 
 def _tail(log: Path) -> str:

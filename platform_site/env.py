@@ -24,6 +24,16 @@ TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
+# How OpenTelemetry calls the ways to choose what is recorded.
+SAMPLERS = (
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+    "always_on",
+    "always_off",
+    "traceidratio",
+)
+
 Number = TypeVar("Number", int, float)
 
 # A unix socket's path holds 107 bytes on Linux and 103 on macOS.
@@ -168,6 +178,8 @@ def read_tracing(endpoint: str) -> bool:
             "OTEL_EXPORTER_OTLP_ENDPOINT begins with https:// or http://, as in "
             f"http://jaeger:4318, not {endpoint!r}."
         )
+    read_choice("OTEL_TRACES_SAMPLER", choices=SAMPLERS, default=SAMPLERS[0])
+    read_float("OTEL_TRACES_SAMPLER_ARG", default=1.0, low=0.0, high=1.0)
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
         raise ImproperlyConfigured(
             "OTEL_EXPORTER_OTLP_ENDPOINT asks for traces: "

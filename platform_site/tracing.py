@@ -32,6 +32,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace.sampling import DEFAULT_ON
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -97,11 +98,13 @@ class Recorder:
         provider = TracerProvider(
             resource=Resource.create(
                 {
-                    "service.name": os.environ.get("OTEL_SERVICE_NAME", "gatehouse"),
+                    "service.name": os.environ.get("OTEL_SERVICE_NAME") or "gatehouse",
                     "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
                     "process.pid": os.getpid(),
                 }
             ),
+            # The library takes an empty variable for a wrong one.
+            sampler=None if os.environ.get("OTEL_TRACES_SAMPLER") else DEFAULT_ON,
             shutdown_on_exit=False,
             id_generator=_Ids(),
         )
@@ -209,6 +212,7 @@ def _attributes(facts: Mapping[str, Fact]) -> dict[str, Fact]:
         if isinstance(value, str)
         else value
         for name, value in facts.items()
+        if value != ""
     }
 
 

@@ -10,7 +10,9 @@ from cryptography.exceptions import InvalidTag
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from moderation import tracing
 from moderation.admin import words
+from moderation.conf import get_conf
 from moderation.models import ApiKey, AuditEvent, Author, Decision, Enforcement, Post
 from moderation.pipeline.audit.record import read_sealed
 from moderation.vocabulary import ActorKind, Status, Visibility
@@ -35,6 +37,12 @@ class Step:
     sequence: int
     # The post that a step of a longer history is about, "" where the page is about it.
     post: str = ""
+    # In which trace it happened, and where people look at that, "" for none and nowhere.
+    trace: str = ""
+
+    @property
+    def trace_page(self) -> str:
+        return trace_page(self.trace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +189,14 @@ def _step(event: AuditEvent, *, who: str, note: str, post: str = "") -> Step:
         kind=event.kind,
         sequence=event.sequence,
         post=post,
+        trace=tracing.trace_id(event.facts.get(tracing.FACT)),
     )
+
+
+def trace_page(trace: str) -> str:
+    """Return where people look at a trace, "" where the operator has named no place."""
+    page = get_conf().trace_page
+    return page.replace("{trace}", trace) if trace and page else ""
 
 
 def _after(event: AuditEvent) -> str:

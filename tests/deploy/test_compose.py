@@ -58,8 +58,9 @@ def test_the_stores_cannot_be_reached_from_outside():
         service = document["services"][name]
         assert service["networks"] == ["inside"], name
         assert "ports" not in service, name
-    published = [name for name, s in document["services"].items() if "ports" in s]
-    assert published == ["nginx"]
+    published = {name: s["ports"] for name, s in document["services"].items() if "ports" in s}
+    assert published.keys() == {"nginx", "jaeger"}
+    assert all(port.startswith("127.0.0.1:") for port in published["jaeger"])
 
 
 def test_every_image_of_others_has_its_version():

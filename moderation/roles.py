@@ -2,7 +2,8 @@
 
 Which communities a member of staff sees is a matter of their memberships, not of their role.
 Services that judge are asked for all communities, with one bill: a lead sees how they are, and
-whoever is an operator, beside or without another role, sets them up.
+whoever is an operator, beside or without another role, sets them up, and takes lanes and workers in
+hand.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ _OPERATES = (
     "add_provideraccount",
     "change_provideraccount",
     "delete_provideraccount",
+    "view_heartbeat",
+    "change_lanepause",
 )
 
 PERMISSIONS: Final[dict[str, tuple[str, ...]]] = {

@@ -24,10 +24,11 @@ class GatehouseAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is un
     def extra_urls(self) -> list[URLPattern | URLResolver]:
         """Return the pages that belong to no model."""
         # The pages need the site, which needs Django's registry: imported once both are ready.
-        from moderation.admin import audit, operations, providers, quality, studio
+        from moderation.admin import audit, instance, operations, providers, quality, studio
 
         return [
             path("audit/", include(audit.urls())),
+            path("instance/", include(instance.urls())),
             path("operations/", include(operations.urls())),
             path("providers/", include(providers.urls())),
             path("quality/", include(quality.urls())),
@@ -35,9 +36,14 @@ class GatehouseAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # Unfold is un
         ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        from moderation.admin import surroundings
+        from moderation.admin import instance, surroundings
 
         context: dict[str, Any] = super().each_context(request)
         # Unfold would write its colours into the page, which our content security policy refuses;
         # they come as a style sheet of ours.
-        return {**context, "colors": None, "braked_here": surroundings.braked_here(request)}
+        return {
+            **context,
+            "colors": None,
+            "braked_here": surroundings.braked_here(request),
+            "paused_lanes": instance.paused_for(request),
+        }

@@ -16,6 +16,7 @@ access                   API keys, people
 webhooks, endpoint_forms webhooks, mail to authors, media caches: set up, watched, replayed
 providers                services that judge for us: set up, tried, watched
 operations               long work that a lead starts and watches
+instance                 lanes, processes, services and what goes out, for operators
 reports                  what readers reported, who is heard first or not at all
 statements               what authors were told, and the public register
 audit                    timelines of authors and decisions, checkpoints, who is forgotten

@@ -149,6 +149,7 @@ _MENU: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
                 "moderation_organisation_changelist",
                 "moderation.view_organisation",
             ),
+            ("Instance", "monitor_heart", "moderation_instance", "moderation.view_heartbeat"),
         ),
     ),
 )

@@ -31,6 +31,7 @@ from moderation.models import (
     FilterRule,
     GoldenItem,
     HashBank,
+    Heartbeat,
     MediaItem,
     Membership,
     OutboxMessage,
@@ -275,6 +276,8 @@ def make_tenant(community: Community, *, people: dict[str, User | None], owner: 
         "token": link_token(enforcement),
         # Set up for all communities together.
         "adapter": "openai",
+        "lane": "screen",
+        "process": _worker(),
         "name": "none",
         "moderation_quality_csv.name": "agreement",
         "app_label": "moderation",
@@ -389,6 +392,14 @@ def _report(post: Post, number: str, **fields: object) -> Report:
         category="spam",
         **fields,
     )
+
+
+def _worker() -> str:
+    name = "worker@matrix:7"
+    Heartbeat.objects.get_or_create(
+        name=name, defaults={"role": "worker", "host": "matrix", "pid": 7, "lanes": ["screen"]}
+    )
+    return name
 
 
 def _operation(community: Community, owner: User) -> str:

@@ -43,7 +43,7 @@ def test_the_demo_shows_what_can_become_of_a_post(demo, client):
 
 def test_the_demos_people_can_sign_in_and_do_what_their_roles_say(demo, django_user_model):
     people = {user.username: user for user in django_user_model.objects.all()}
-    assert set(people) == {"ada", "ben", "lena", "rey", "bo", "cy"}
+    assert set(people) == {"ada", "ben", "lena", "rey", "olga", "bo", "cy"}
     assert all(user.check_password(PASSWORD) for user in people.values())
     assert people["ada"].has_perm("moderation.decide_review")
     assert not people["ada"].has_perm("moderation.reverse_enforcement")

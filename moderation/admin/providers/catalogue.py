@@ -69,21 +69,28 @@ class Listed:
 
 def list_view(request: HttpRequest) -> HttpResponse:
     must(request, "view")
-    accounts = [one for one in services.list_accounts() if find_facts(one.adapter) is not None]
-    names = [account.name for account in accounts]
-    breakers = services.breaker_states(names)
-    days = queries.provider_days(names, days=1)
     return page(
         request,
         "providers.html",
         "Providers",
-        listed=[
-            _listed(account, breakers[account.name], days[account.name][0]) for account in accounts
-        ],
+        listed=listed_services(),
         own=_own_judges(),
-        offered=_offered(accounts),
+        offered=_offered(_accounts()),
         may_add=may(request, "add"),
     )
+
+
+def listed_services() -> list[Listed]:
+    """Return the services that are set up, by name, as they are today."""
+    accounts = _accounts()
+    names = [account.name for account in accounts]
+    breakers = services.breaker_states(names)
+    days = queries.provider_days(names, days=1)
+    return [_listed(account, breakers[account.name], days[account.name][0]) for account in accounts]
+
+
+def _accounts() -> list[ProviderAccount]:
+    return [one for one in services.list_accounts() if find_facts(one.adapter) is not None]
 
 
 def _listed(account: ProviderAccount, breaker: BreakerStatus, today: queries.DayTotals) -> Listed:

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 
 from moderation.models import Community, Membership
-from moderation.roles import LEAD, MODERATOR, READ_ONLY, ensure_roles
+from moderation.roles import LEAD, MODERATOR, OPERATOR, READ_ONLY, ensure_roles
 
 # Shown to whoever starts the demo; it protects nothing else.
 PASSWORD = "gatehouse-demo"  # noqa: S105
@@ -25,6 +25,7 @@ PEOPLE = (
     Person("ben", MODERATOR),
     Person("lena", LEAD),
     Person("rey", READ_ONLY),
+    Person("olga", OPERATOR),
     Person("bo"),
     Person("cy"),
 )
@@ -47,6 +48,7 @@ def make_people(community: Community) -> dict[str, User]:
         )
         if is_new and person.role:
             user.groups.add(roles[person.role])
+        if is_new and person.role not in ("", OPERATOR):
             Membership.objects.get_or_create(user=user, community=community)
         users[person.username] = user
     return users

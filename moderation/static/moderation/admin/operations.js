@@ -4,7 +4,7 @@
 (() => {
   const list = document.querySelector("[data-operations]");
   if (!list) return;
-  const EVERY_MS = 1500;
+  const EVERY_MS = Number(list.dataset.every) || 1500;
 
   async function readAgain() {
     const answer = await fetch(list.dataset.operations, { credentials: "same-origin" });

@@ -52,6 +52,16 @@ class Conf:
     key_rate_per_second: float = 2_000.0
     idempotency_days: int = 30
 
+    # How long rows are kept, 0 for good. What authors may still object to is kept at least so long.
+    # A year's report and the time machine look back on all of the year before.
+    keep_evidence_days: int = 400
+    # Six months in which their authors may object, and some days for whoever does on the last one.
+    keep_removed_media_days: int = 190
+    # For looking into what went wrong lately; days' totals are kept.
+    keep_deliveries_days: int = 30
+    keep_calls_days: int = 30
+    keep_jobs_days: int = 30
+
     # Promotions are counted on approved posts without a standing strike.
     known_after_approved: int = 5
     trusted_after_approved: int = 50

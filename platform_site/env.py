@@ -139,6 +139,10 @@ def count(name: str) -> int:
     return read_int(name, default=1, low=1)
 
 
+def days(name: str) -> int:
+    return read_int(name, default=0, low=0, high=36_500)
+
+
 def positive(name: str) -> float:
     return read_float(name, default=1, low=0.001)
 

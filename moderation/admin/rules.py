@@ -19,7 +19,7 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from moderation import communities
-from moderation.admin.review_times import MINUTES_FIELDS, CommunityForm
+from moderation.admin.review_times import KEEP_FIELDS, MINUTES_FIELDS, CommunityForm
 from moderation.admin.scoped import CommunityFilter, ScopedAdmin
 from moderation.admin.surroundings import staff
 from moderation.errors import InvalidPolicy
@@ -78,6 +78,7 @@ class CommunityAdmin(ScopedAdmin):
         *MINUTES_FIELDS,
         "break_after",
         "second_look_share",
+        *KEEP_FIELDS,
         "policy",
         "words_version",
         "created_at",

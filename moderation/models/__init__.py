@@ -31,6 +31,7 @@ from moderation.models.providers import (
 from moderation.models.quality import BlindCheck, DrawMark, GoldenItem
 from moderation.models.register import RegisterEntry
 from moderation.models.reports import Report, TrustedFlagger
+from moderation.models.retention import RetentionMark
 from moderation.models.reviews import Decision, DecisionBatch, Review
 from moderation.models.saved_views import SavedView
 from moderation.models.screening import (
@@ -98,6 +99,7 @@ __all__ = [
     "Replay",
     "ReplayFlip",
     "Report",
+    "RetentionMark",
     "Review",
     "RunningTotal",
     "SavedView",

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from moderation.errors import InvalidPolicy
@@ -71,6 +71,8 @@ class Community(models.Model):
     )
     # Minutes within which an item of a lane should be decided, where it is not the usual time.
     review_minutes = models.JSONField(default=dict, blank=True)
+    # Days that its evidence and the media of its removed posts are kept, where not the usual time.
+    keep_days = models.JSONField(default=dict, db_default=Value({}, models.JSONField()), blank=True)
     # Whether users of this site read and post here; a client's community has people of its own.
     open_to_site_users = models.BooleanField(default=False)
     # Grows with every change of its words, so that each process knows when to read them again.

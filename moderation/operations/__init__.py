@@ -10,5 +10,6 @@ valve      keeps a rescan behind live traffic
 estimate   says before what a rescan would take
 schedule   starts the rescans that policies ask for
 export     writes a community's decisions as CSV
-tidy       every hour, takes away what nobody asks for any more
+tidy       every hour, takes away what was left behind
+retention  takes away what has been kept for its time, step by step
 """

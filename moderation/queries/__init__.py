@@ -74,7 +74,11 @@ from moderation.queries.reports import (
     reports_of,
 )
 from moderation.queries.reviews import evidence_for, review_queue
-from moderation.queries.totals import running_totals, sweeper_silent_seconds
+from moderation.queries.totals import (
+    removed_by_retention,
+    running_totals,
+    sweeper_silent_seconds,
+)
 from moderation.queries.waiting import Standstill, Waiting, forget_what_waits, what_waits
 
 __all__ = [
@@ -140,6 +144,7 @@ __all__ = [
     "provider_totals",
     "public_posts",
     "recent_calls",
+    "removed_by_retention",
     "reports_beside",
     "reports_in",
     "reports_of",

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db.models import Max
 
-from moderation.models import CountingMark, RunningTotal
+from moderation.models import CountingMark, RetentionMark, RunningTotal
 from moderation.queries.clock import database_now
 
 ACCEPTED: Final = "accepted"
@@ -59,3 +59,8 @@ def sweeper_silent_seconds() -> float | None:
     """Return for how long no sweeper has counted anything, None when none ever did."""
     last: datetime | None = CountingMark.objects.aggregate(at=Max("looked_at"))["at"]
     return (database_now() - last).total_seconds() if last is not None else None
+
+
+def removed_by_retention() -> dict[str, int]:
+    """Return how many rows each rule has taken away because they had been kept for their time."""
+    return dict(RetentionMark.objects.order_by("rule").values_list("rule", "removed"))

@@ -16,6 +16,7 @@ from moderation.conf import get_conf
 from moderation.delivery import outbox
 from moderation.operations.counting import keep_counting
 from moderation.operations.heartbeat import Heart
+from moderation.operations.retention import keep_retaining
 from moderation.pipeline.audit.seal import seal_events
 from moderation.pipeline.dispatch import sweep
 from moderation.pipeline.rejudging.brake import watch_rates
@@ -54,6 +55,7 @@ def _round() -> None:
     _try(_seal_all)
     _try(watch_rates)
     _try(keep_counting)
+    _try(keep_retaining)
 
 
 def _seal_all() -> None:

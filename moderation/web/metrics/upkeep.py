@@ -18,6 +18,12 @@ def families() -> Iterator[Family]:
         "kind",
         queries.running_totals().numbers.get(HAPPENED, {}),
     )
+    yield counter(
+        "gatehouse_retention_removed_total",
+        "Rows that were taken away because they had been kept for their time.",
+        "rule",
+        queries.removed_by_retention(),
+    )
     yield single(
         "gatehouse_sweeper_silent_seconds",
         "How long ago a sweeper last did its round.",

@@ -231,7 +231,7 @@ CACHES = {
 CHANNEL_LAYERS = {
     "default": {
         # The core layer drops messages beyond 100 a channel: 356 of 501 arrived, all 501 here.
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "moderation.live.layer.TellingLayer",
         "CONFIG": {
             "hosts": [{"address": REDIS_LAYER_URL, **_redis_options(REDIS_TIMEOUT_SECONDS)}],
             "prefix": REDIS_PREFIX,

@@ -35,6 +35,8 @@ MAX_FRAME_BYTES = 64 * 1024
 
 # Private codes of RFC 6455, section 7.4.2: a page does not come back after these by itself.
 NOT_SIGNED_IN, NOT_ALLOWED, GONE, TOO_LARGE, TOO_MANY = 4401, 4403, 4404, 4413, 4429
+# RFC 6455's "Service Restart": come back after a moment.
+COME_BACK = 1012
 
 Hint = dict[str, Any]
 
@@ -80,6 +82,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """Pass a hint on if, at this moment, its receiver may have it."""
         if await self.still_welcome():
             await self.forward(event)
+
+    async def hint_lost(self, event: Hint) -> None:
+        """Send a page away that may have missed hints: it comes back and reads everything anew."""
+        await self.close(COME_BACK)
 
     async def send_json(self, content: Any, close: bool = False) -> None:
         # Whoever has gone meanwhile is told nothing more; that is no error of ours.

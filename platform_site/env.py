@@ -40,8 +40,25 @@ Number = TypeVar("Number", int, float)
 SOCKET_PATH_BYTES = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A variable as its reader knows it: what it may be, and what it is when it is absent."""
+
+    kind: str
+    default: str
+
+
+# Every variable that was asked for, in that order: the table of settings is made from it.
+known: dict[str, Known] = {}
+
+
+def _note(name: str, kind: str, default: object = "") -> None:
+    known.setdefault(name, Known(kind, str(default)))
+
+
 def read(name: str, default: str = "") -> str:
     """Return the variable's text, or the content of the file that `NAME_FILE` points to."""
+    _note(name, "text", default)
     value = os.environ.get(name, "").strip()
     path = os.environ.get(f"{name}_FILE", "").strip()
     if value and path:
@@ -58,6 +75,7 @@ def read(name: str, default: str = "") -> str:
 
 def read_bool(name: str, *, default: bool) -> bool:
     """Return a switch: 1/0, true/false, yes/no or on/off."""
+    _note(name, "switch", "yes" if default else "no")
     word = read(name).lower()
     if not word:
         return default
@@ -70,6 +88,7 @@ def read_bool(name: str, *, default: bool) -> bool:
 
 def read_int(name: str, *, default: int, low: int = 0, high: int = 2**31 - 1) -> int:
     """Return a whole number from `low` to `high`, both included."""
+    _note(name, f"whole number from {low}", default)
     text = read(name)
     if not text:
         return default
@@ -82,6 +101,7 @@ def read_int(name: str, *, default: int, low: int = 0, high: int = 2**31 - 1) ->
 
 def read_float(name: str, *, default: float, low: float = 0.0, high: float = 1e9) -> float:
     """Return a number from `low` to `high`, both included."""
+    _note(name, f"number from {low:g}", f"{default:g}")
     text = read(name)
     if not text:
         return default
@@ -100,12 +120,14 @@ def _within(name: str, number: Number, *, low: Number, high: Number) -> Number:
 
 def read_list(name: str, *, default: tuple[str, ...] = ()) -> list[str]:
     """Return the words of a comma-separated list."""
+    _note(name, "list", ",".join(default))
     words = [word.strip() for word in read(name).split(",")]
     return [word for word in words if word] or list(default)
 
 
 def read_choice(name: str, *, choices: tuple[str, ...], default: str) -> str:
     """Return one of `choices`, in any case."""
+    _note(name, _one_of(choices), default)
     word = read(name, default)
     for choice in choices:
         if word.lower() == choice.lower():
@@ -113,8 +135,13 @@ def read_choice(name: str, *, choices: tuple[str, ...], default: str) -> str:
     raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {word!r}.")
 
 
+def _one_of(choices: tuple[str, ...]) -> str:
+    return " · ".join(f"`{choice}`" for choice in choices)
+
+
 def read_names(name: str, *, choices: tuple[str, ...]) -> frozenset[str]:
     """Return some of the choices: all by default, none for `none` or an empty value."""
+    _note(name, f"list of {_one_of(choices)}", "all")
     given = read(name)
     if given.lower() == "none" or (name in os.environ and not given):
         return frozenset()
@@ -128,6 +155,7 @@ def read_names(name: str, *, choices: tuple[str, ...]) -> frozenset[str]:
 
 def read_folder(name: str, *, default: Path) -> Path:
     """Return an absolute folder; it need not exist yet."""
+    _note(name, "folder", default)
     return Path(read(name, str(default))).expanduser().absolute()
 
 
@@ -162,6 +190,12 @@ def fallback(name: str) -> str:
 text = read  # as it is
 
 
+def secret(name: str) -> str:
+    """As it is; the table of settings marks it."""
+    _note(name, "secret")
+    return read(name)
+
+
 def trace_page(name: str) -> str:
     """Return an address of the web with {trace} in it."""
     address = read(name)
@@ -192,23 +226,86 @@ def read_tracing(endpoint: str) -> bool:
     return True
 
 
+# What each reader of `read_given` takes, in words.
+_KINDS: dict[Callable[[str], Any], str] = {
+    switch: "switch",
+    count: "whole number from 1",
+    days: "whole number of days",
+    positive: "number above 0",
+    seconds: "number from 0",
+    words: "list",
+    fallback: "`error` · `review`",
+    secret: "secret",
+}
+
+
 def read_given(prefix: str, readers: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """Return only what the environment sets, by the reader of each name: "size" is PREFIX_SIZE."""
+    """Return only what the environment sets, by the reader of each name: "size" is PREFIX_SIZE.
+
+    What is not set is as `moderation/conf.py` says.
+    """
     names = {key: f"{prefix}{key.upper()}" for key in readers}
+    for key, name in names.items():
+        _note(name, _KINDS.get(readers[key], "text"))
     return {key: readers[key](name) for key, name in names.items() if read(name)}
 
 
+# Parts of keys that stand in examples and templates, never in a key that was made at random.
+_PLACEHOLDERS = ("insecure", "change", "replace", "placeholder", "example", "secret")
+_LEAST_KEY_CHARS = 50
+_LEAST_DIFFERENT_CHARS = 10
+_HOW_TO_MAKE_ONE = (
+    "Make one: python -c 'import secrets; print(secrets.token_urlsafe(64))'. "
+    "Or leave it out: one is made and kept in GATEHOUSE_DATA."
+)
+
+
 def read_secret_key(data: Path) -> str:
-    """Return SECRET_KEY, or else one kept in `data`, made on first use and readable by us alone."""
-    given = read("SECRET_KEY")
+    """Return SECRET_KEY, or else one kept in `data`, made on first use and readable by us alone.
+
+    One that is short or stands in somebody's example is refused.
+    """
+    given = secret("SECRET_KEY")
     if given:
-        if len(given) < 50:
-            raise ImproperlyConfigured("SECRET_KEY must have at least 50 characters.")
+        _refuse_weak_key("SECRET_KEY", given)
         return given
     path = data / "secret-key"
     with suppress(FileNotFoundError):
         return path.read_text(encoding="ascii")
     return _make_secret_key(path)
+
+
+def read_former_keys(name: str) -> list[str]:
+    """Return keys that are still accepted: as good as the key itself."""
+    _note(name, "secret")
+    keys = read_list(name)
+    for key in keys:
+        _refuse_weak_key(name, key)
+    return keys
+
+
+def _refuse_weak_key(name: str, key: str) -> None:
+    """Raise for a key that can be guessed. The key itself is not told: the message is logged."""
+    if len(key) < _LEAST_KEY_CHARS:
+        raise ImproperlyConfigured(
+            f"{name} must have at least {_LEAST_KEY_CHARS} characters. {_HOW_TO_MAKE_ONE}"
+        )
+    is_placeholder = any(part in key.lower() for part in _PLACEHOLDERS)
+    if is_placeholder or len(set(key)) < _LEAST_DIFFERENT_CHARS:
+        raise ImproperlyConfigured(
+            f"{name} is a placeholder, which anyone can guess. {_HOW_TO_MAKE_ONE}"
+        )
+
+
+def read_debug(name: str, *, site: SiteUrl) -> bool:
+    """Return whether to debug. Refused where people reach the site: its pages tell everything."""
+    debug = read_bool(name, default=False)
+    if debug and not site.is_loopback:
+        raise ImproperlyConfigured(
+            f"{name} is on, and people reach the site at {site.origin}: it would show them "
+            f"settings and posts. Unset {name}, or let GATEHOUSE_URL be of this machine."
+        )
+    return debug
 
 
 def _make_secret_key(path: Path) -> str:
@@ -253,6 +350,7 @@ class SiteUrl:
 
 def read_site_url(name: str, *, default: str) -> SiteUrl:
     """Return the site's public address, as in https://forum.example.org."""
+    _note(name, "address", default)
     text = read(name, default).rstrip("/")
     parts = _split(name, text)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
@@ -272,6 +370,8 @@ def read_database(
     postgres_options: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return one entry of DATABASES from sqlite:///path or postgres://user:password@host/name."""
+    _note(name, "address")
+    _note("DATABASE_PASSWORD", "secret")
     text = read(name, f"sqlite:///{default}")
     parts = _split(name, text)
     path = unquote(parts.path)[1:]
@@ -338,6 +438,7 @@ class RedisUrl:
 
 def read_redis(name: str, *, default_socket: Path) -> RedisUrl:
     """Return the Redis server: redis://host:port/n, rediss://… or unix:///path?db=n."""
+    _note(name, "address")
     text = read(name) or f"unix://{quote(str(default_socket))}?db=0"
     parts = _split(name, text)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}

@@ -39,7 +39,7 @@ CLIENT_TRACEPARENT = env.read_choice(
 PORT = env.read_int("PORT", default=8000, low=1, high=65535)
 SITE_URL = env.read_site_url("GATEHOUSE_URL", default=f"http://localhost:{PORT}")
 
-DEBUG = env.read_bool("DEBUG", default=False)
+DEBUG = env.read_debug("DEBUG", site=SITE_URL)
 SECRET_KEY = env.read_secret_key(DATA)
 SECRET_KEY_FALLBACKS = env.read_list("SECRET_KEY_FALLBACKS")
 
@@ -445,7 +445,7 @@ EMAIL_FILE_PATH = str(DATA / "mail")
 EMAIL_HOST = env.read("EMAIL_HOST", "localhost")
 EMAIL_PORT = env.read_int("EMAIL_PORT", default=25, low=1, high=65535)
 EMAIL_HOST_USER = env.read("EMAIL_HOST_USER")
-EMAIL_HOST_PASSWORD = env.read("EMAIL_HOST_PASSWORD")
+EMAIL_HOST_PASSWORD = env.secret("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.read_bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", f"gatehouse@{SITE_URL.host}")
@@ -570,7 +570,7 @@ MODERATION = {
         "dialect_deadline_seconds": env.positive,
         "moderate_fallback": env.fallback,
         "coral_secrets": env.words,
-        "metrics_token": env.text,
+        "metrics_token": env.secret,
         "trace_page": env.trace_page,
         "fetch_allowed_hosts": env.words,
         "providers": env.words,
@@ -582,7 +582,7 @@ MODERATION = {
         "stream_redis_url": env.text,
         "stream_communities": env.words,
         "dsa_url": env.text,
-        "dsa_token": env.text,
+        "dsa_token": env.secret,
         "dsa_territory": env.words,
         "dsa_exempt_categories": env.words,
         "provider_wait_seconds": env.positive,
@@ -590,7 +590,7 @@ MODERATION = {
         "bank_flood_matches": env.count,
         "bank_flood_share": env.positive,
         "bank_flood_seconds": env.count,
-        "audit_key": env.text,
+        "audit_key": env.secret,
         "audit_checkpoint_file": env.text,
         "erasures_file": env.text,
     },

@@ -5,7 +5,6 @@ that an operator has set up.
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from django.db.models import Exists, OuterRef
 from moderation.conf import get_conf
 from moderation.coordination.callbacks import give_out
 from moderation.coordination.short_memory import ShortMemory
+from moderation.environment import from_environment
 from moderation.errors import ProviderRejected
 from moderation.models import (
     Enforcement,
@@ -170,13 +170,13 @@ def make_service(account: ProviderAccount) -> Service:
         name=account.name,
         options={
             one.name: str(
-                account.options.get(one.name) or os.environ.get(one.env, "") or one.default
+                account.options.get(one.name) or from_environment(one.env) or one.default
             )
             for one in facts.settings
             if not one.is_secret
         },
         secrets={
-            one.name: (account.secrets.get(one.name) or os.environ.get(one.env, "")).strip()
+            one.name: (account.secrets.get(one.name) or from_environment(one.env)).strip()
             for one in facts.settings
             if one.is_secret
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 from moderation.conf import get_conf
+from moderation.environment import from_environment
 from moderation.errors import InvalidFields, ProviderRejected
 from moderation.models import ProviderAccount
 from moderation.providers import registry
@@ -116,7 +116,7 @@ def _wrong_settings(facts: Facts, account: ProviderAccount) -> Iterator[Wrong]:
 def _problem(one: Setting, value: str) -> str:
     """Return what is wrong with a setting's value, "" for nothing. Never quotes the value."""
     if not value:
-        from_elsewhere = one.default or os.environ.get(one.env, "")
+        from_elsewhere = one.default or from_environment(one.env)
         return "" if from_elsewhere or not one.required else _needed(one)
     if one.is_secret and not value.isascii():
         return "This has signs that no key has. Copy it once more, without what stands around it."

@@ -24,9 +24,10 @@ from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 from redis import Redis, RedisError
 
+from moderation import queries
 from moderation.providers import registry
 from platform_site import celery_app
-from platform_site.eviction import forgetful_policy
+from platform_site.eviction import forgetful_policy, servers
 
 OK: Final = "ok"
 WARNING: Final = "warning"
@@ -59,7 +60,7 @@ def look() -> Iterator[Finding]:
     yield found_database
     if found_database.level != FAILURE:
         yield from _each("clock", _clock)
-        yield from _each("migrations", _migrations, _people)
+        yield from _each("migrations", _migrations, _people, _processes)
     yield from _redis()
     yield _broker()
     yield _media_store()
@@ -200,8 +201,29 @@ def _people() -> Finding:
         "people",
         WARNING,
         "Nobody can enter the admin.",
-        "Make the first administrator: manage.py createsuperuser.",
+        "Make the first administrator: manage.py first_admin --link prints a link for it.",
     )
+
+
+def _processes() -> Finding:
+    found = queries.processes()
+    silent = [one.row.name for one in found if not one.is_alive]
+    if queries.is_late():
+        return Finding(
+            "processes",
+            WARNING,
+            f"A post has been due for {queries.overdue_seconds():.0f} s, and nobody takes it.",
+            "Start workers and a sweeper, and see what their logs say.",
+        )
+    if silent:
+        return Finding(
+            "processes",
+            WARNING,
+            f"{len(silent)} fell silent without an orderly end, the last was {silent[0]}.",
+            "See what its log says. One that was replaced is forgotten after a day.",
+        )
+    roles = ", ".join(sorted({one.row.role for one in found})) or "none yet"
+    return Finding("processes", OK, f"At work: {roles}.")
 
 
 # --- Redis and the broker -------------------------------------------------------------------------
@@ -231,14 +253,15 @@ def _redis() -> Iterator[Finding]:
 
 
 def _eviction() -> Finding:
-    policy = forgetful_policy(settings.REDIS_CACHE_URL)
-    if policy:
-        return Finding(
-            "eviction",
-            FAILURE,
-            f"Redis evicts under {policy}, which loses queued messages.",
-            "Set its maxmemory-policy to noeviction or volatile-lru.",
-        )
+    for name, url in servers().items():
+        policy = forgetful_policy(url)
+        if policy:
+            return Finding(
+                "eviction",
+                FAILURE,
+                f"The Redis of {name} evicts under {policy}, which loses queued messages.",
+                "Set its maxmemory-policy to noeviction or volatile-lru.",
+            )
     return Finding("eviction", OK, "Redis evicts nothing that counts.")
 
 

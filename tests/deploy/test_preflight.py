@@ -1,13 +1,16 @@
 """What `preflight` finds, and what it says to do."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.functions import Now
 
+from moderation.models import Heartbeat
 from platform_site import celery_app
 from platform_site.upkeep import preflight
 
@@ -109,3 +112,35 @@ def test_a_clock_that_goes_wrong_is_told(monkeypatch, off, level):
 def test_debug_is_refused(settings):
     settings.DEBUG = True
     assert preflight.FAILURE in [finding.level for finding in found("settings")]
+
+
+def age(name, seconds, **fields):
+    Heartbeat.objects.create(name=name, role="worker", host="box", pid=1, **fields)
+    Heartbeat.objects.filter(name=name).update(seen_at=Now() - timedelta(seconds=seconds))
+
+
+@pytest.mark.django_db
+def test_a_process_that_fell_silent_is_named():
+    age("worker@box:1", 0)
+    assert [finding.level for finding in found("processes")] == [preflight.OK]
+    age("worker@box:2", 3600)
+    (finding,) = found("processes")
+    assert finding.level == preflight.WARNING
+    assert "worker@box:2" in finding.says
+
+
+@pytest.mark.django_db
+def test_work_that_nobody_does_is_told(monkeypatch):
+    monkeypatch.setattr(preflight.queries, "is_late", lambda: True)
+    (finding,) = found("processes")
+    assert finding.level == preflight.WARNING
+    assert "Start workers" in finding.advice
+
+
+@pytest.mark.django_db
+def test_a_broker_that_may_evict_is_named_with_its_setting(monkeypatch):
+    monkeypatch.setattr(preflight, "servers", lambda: {"CELERY_BROKER_URL": "redis://broker"})
+    monkeypatch.setattr(preflight, "forgetful_policy", lambda url: "allkeys-lru")
+    (finding,) = found("eviction")
+    assert finding.level == preflight.FAILURE
+    assert "CELERY_BROKER_URL" in finding.says

@@ -11,6 +11,11 @@ from django.core.exceptions import ImproperlyConfigured
 from platform_site import env
 
 
+@pytest.fixture(autouse=True)
+def _what_tests_read_is_no_setting(monkeypatch):
+    monkeypatch.setattr(env, "known", dict(env.known))
+
+
 @pytest.fixture
 def set_env(monkeypatch):
     def put(value, name="GH_X"):

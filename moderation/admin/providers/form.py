@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,6 +9,7 @@ from typing import Any
 
 from django import forms
 
+from moderation.environment import from_environment
 from moderation.errors import InvalidFields
 from moderation.models import ProviderAccount
 from moderation.providers.base import Facts, Setting
@@ -179,7 +179,7 @@ def _note(setting: Setting, account: ProviderAccount) -> str:
 
 
 def _is_in_environment(setting: Setting) -> bool:
-    return bool(setting.env and os.environ.get(setting.env))
+    return bool(from_environment(setting.env))
 
 
 def _is_inherited(setting: Setting, value: str) -> bool:

@@ -11,9 +11,16 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from moderation.models import Decision, Enforcement, ProviderResult, VerdictRecord
+from moderation.models import (
+    Decision,
+    Enforcement,
+    Post,
+    PostRevision,
+    ProviderResult,
+    VerdictRecord,
+)
 from moderation.models.enforcement import UNDONE
-from moderation.models.posts import TEXT_KEY
+from moderation.models.posts import TEXT_KEY, visible_text
 from moderation.vocabulary import Action, Category, Outcome, Reason, ReviewLane
 
 # The newest of a period; more would not move a threshold.
@@ -46,6 +53,16 @@ class SeenPost:
     policy_id: int | None
     scores: Mapping[str, float]
     model: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedText:
+    """A revision's own words with the last word of a person; `why` says how fair a sample it is."""
+
+    text: str
+    why: Why
+    taken_down: bool
+    for_what: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +102,28 @@ def seen_by_people(community_id: int, *, provider: str, since: datetime) -> list
     return found
 
 
+def decided_texts(community_id: int, *, since: datetime) -> Iterator[DecidedText]:
+    """Yield what people decided on, as it was written; nothing of what has been erased."""
+    rows = list(_decided(community_id, since))
+    for at in range(0, len(rows), _CHUNK):
+        some = rows[at : at + _CHUNK]
+        posts = Post.objects.in_bulk([row.post_id for row in some])
+        older = {
+            (one.post_id, one.revision): one
+            for one in PostRevision.objects.filter(post_id__in=posts)
+        }
+        for row in some:
+            post = posts[row.post_id]
+            kept = older.get((row.post_id, row.revision), post)
+            text = visible_text(kept.title, kept.body, [])
+            if text.strip() and (kept is not post or post.revision == row.revision):
+                yield DecidedText(text, row.why, row.taken_down, row.for_what)
+
+
 @dataclass(slots=True)
 class _Row:
+    post_id: UUID
+    revision: int
     why: Why
     taken_down: bool
     for_what: str
@@ -124,6 +161,8 @@ def _decided(community_id: int, since: datetime) -> Iterator[_Row]:
         last = found.get(place)
         if last is None:
             found[place] = _Row(
+                post_id=row["post_id"],
+                revision=row["revision"],
                 why=_why(row),
                 taken_down=row["action"] == Action.BLOCK and not row["enforcement__reversed_at"],
                 for_what=row["category"] or "",

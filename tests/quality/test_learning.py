@@ -22,6 +22,7 @@ from moderation.models import (
     PolicyDraft,
     PolicyRevision,
     Post,
+    PostRevision,
     ProviderResult,
     Review,
     Submission,
@@ -34,7 +35,14 @@ from moderation.policy.document import DEFAULT_DOCUMENT, parse_policy
 from moderation.providers import registry
 from moderation.providers.base import Answer
 from moderation.quality.learning import learn_thresholds
-from moderation.queries.seen import SeenPost, Why, seen_by_people, unseen_by_people
+from moderation.queries.seen import (
+    DecidedText,
+    SeenPost,
+    Why,
+    decided_texts,
+    seen_by_people,
+    unseen_by_people,
+)
 from moderation.vocabulary import (
     Action,
     Category,
@@ -50,6 +58,7 @@ from tests.pipeline.helpers import drain_all, send
 from tests.pipeline.test_enforce import use_policy
 
 MODEL = "fake-1"
+COMMAND = "moderation.management.commands.evaluate_text_model"
 
 
 def long_ago() -> Any:
@@ -165,6 +174,53 @@ def test_what_a_machine_blocked_and_people_gave_back_is_counted(
 def test_another_communitys_decisions_are_nobodys_business(garden: Community, ada: User) -> None:
     decide(judged(garden, "doubtful 0.85"), ada, Action.BLOCK)
     assert seen(CommunityFactory.create()) == []
+
+
+@pytest.mark.usefixtures("scoring")
+def test_the_words_that_people_decided_on_are_those_of_that_revision(
+    garden: Community, ada: User
+) -> None:
+    post = judged(garden, "doubtful 0.85")
+    decide(post, ada, Action.BLOCK, category=Category.TOXIC)
+    PostRevision.objects.create(post=post, revision=1, title="", body="doubtful 0.85")
+    Post.objects.filter(pk=post.pk).update(body="harmless now 0.1", revision=2)
+    (found,) = decided_texts(garden.pk, since=long_ago())
+    assert found == DecidedText("doubtful 0.85", Why.ASKED, taken_down=True, for_what="toxic")
+
+
+@pytest.mark.usefixtures("scoring")
+def test_what_was_erased_or_not_kept_is_nothing_to_measure_by(garden: Community, ada: User) -> None:
+    post = judged(garden, "doubtful 0.85")
+    decide(post, ada, Action.BLOCK)
+    Post.objects.filter(pk=post.pk).update(body="other words", revision=2)
+    assert list(decided_texts(garden.pk, since=long_ago())) == []
+    Post.objects.filter(pk=post.pk).update(body="", title="", revision=1)
+    assert list(decided_texts(garden.pk, since=long_ago())) == []
+
+
+@pytest.mark.usefixtures("scoring")
+def test_two_versions_are_compared_on_own_decisions(
+    garden: Community, ada: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        score, action = (0.85, Action.BLOCK) if number % 2 else (0.1, Action.ALLOW)
+        decide(judged(garden, f"n{number} {score}"), ada, action)
+    monkeypatch.setattr(COMMAND + ".read_kept", list)
+    written, out = tmp_path / "older.json", StringIO()
+    options = {"community": "garden", "stdout": StringIO()}
+    call_command("evaluate_text_model", json=written, **options)
+    call_command("evaluate_text_model", against=written, **{**options, "stdout": out})
+    assert "decided: 12 texts by local-text-" in out.getvalue()
+    assert "12 texts that both answered" in out.getvalue()
+    # What is kept in between holds nobody's words.
+    assert "n1 0.85" not in written.read_text()
+
+
+def test_without_decisions_there_is_nothing_to_measure_by(garden: Community) -> None:
+    with pytest.raises(CommandError, match="Nobody decided on a text in garden"):
+        call_command("evaluate_text_model", community="garden", stdout=StringIO())
+    with pytest.raises(CommandError, match="There is no community 'nowhere'"):
+        call_command("evaluate_text_model", community="nowhere", stdout=StringIO())
 
 
 # --- fitting ------------------------------------------------------------------------------------

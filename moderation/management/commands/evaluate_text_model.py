@@ -5,17 +5,25 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from moderation import queries
+from moderation.errors import NotFound
 from moderation.providers.own.local_text import LocalTextProvider
 from moderation.providers.own.local_text.evaluation import floors
 from moderation.providers.own.local_text.evaluation.answers import answer
 from moderation.providers.own.local_text.evaluation.plots import plot_reliability
 from moderation.providers.own.local_text.evaluation.report import Report, lines, make_report
-from moderation.providers.own.local_text.evaluation.sets import Example, read_dev, read_kept
+from moderation.providers.own.local_text.evaluation.sets import (
+    Example,
+    decided,
+    read_dev,
+    read_kept,
+)
 from moderation.providers.own.local_text.evaluation.versus import (
     answers_json,
     compare,
@@ -24,6 +32,7 @@ from moderation.providers.own.local_text.evaluation.versus import (
 )
 from moderation.providers.own.local_text.provider import DATA
 from moderation.providers.own.local_text.training.corpora import PREVALENCE
+from moderation.queries.seen import decided_texts
 
 
 class Command(BaseCommand):
@@ -35,6 +44,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--model", type=Path, default=DATA, help="folder of another version")
         parser.add_argument("--data", type=Path, help="corpora whose dev split is measured too")
+        parser.add_argument(
+            "--community", metavar="SLUG", help="measure by what its people decided too"
+        )
+        parser.add_argument("--days", type=int, default=180, help="how far to look back for that")
         parser.add_argument("--json", type=Path, metavar="OUT", help="write all figures down")
         parser.add_argument("--plot", type=Path, metavar="DIR", help="draw reliability diagrams")
         parser.add_argument(
@@ -52,7 +65,7 @@ class Command(BaseCommand):
             raise CommandError(f"{options['model']} holds no model.")
         older = _read_older(options["against"]) if options["against"] else {}
         written: dict[str, Any] = {}
-        for name, examples in _sets(options["data"]):
+        for name, examples in _sets(options):
             answers = answer(provider, examples)
             report = make_report(name, answers, shares=PREVALENCE)
             self.stdout.write("\n".join(lines(report)) + "\n")
@@ -86,13 +99,30 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(kept)} floors, {changed} of them changed: {floors.FLOORS_FILE}")
 
 
-def _sets(data: Path | None) -> Iterator[tuple[str, list[Example]]]:
+def _sets(options: dict[str, Any]) -> Iterator[tuple[str, list[Example]]]:
     yield "kept", read_kept()
-    if data is not None:
-        examples = read_dev(data)
+    if options["data"] is not None:
+        examples = read_dev(options["data"])
         if not examples:
-            raise CommandError(f"{data} holds no *.jsonl.gz with a dev split.")
+            raise CommandError(f"{options['data']} holds no *.jsonl.gz with a dev split.")
         yield "dev", examples
+    if options["community"]:
+        yield "decided", _read_decided(options["community"], options["days"])
+
+
+def _read_decided(slug: str, days: int) -> list[Example]:
+    try:
+        community = queries.get_community(slug)
+    except NotFound as error:
+        raise CommandError(str(error)) from error
+    since = queries.database_now() - timedelta(days=days)
+    found = [
+        decided(one.text, taken_down=one.taken_down, for_what=one.for_what, group=one.why.value)
+        for one in decided_texts(community.pk, since=since)
+    ]
+    if not found:
+        raise CommandError(f"Nobody decided on a text in {slug} in {days} days.")
+    return found
 
 
 def _read_older(path: Path) -> dict[str, Any]:

@@ -121,6 +121,25 @@ def _key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def decided(text: str, *, taken_down: bool, for_what: str, group: str) -> Example:
+    """Return a text that a person decided on: nothing wrong with it, or taken down for that.
+
+    What else is wrong with a text that was taken down nobody was asked.
+    """
+    labels = dict.fromkeys(Category, False)
+    if taken_down:
+        labels = {Category(for_what or Category.OTHER): True}
+    return Example(
+        text=text,
+        labels=labels,
+        source="decisions",
+        is_harmless=not taken_down,
+        group=group,
+        language="",
+        key=_key(text),
+    )
+
+
 def sampled(examples: Sequence[Example], most: int) -> list[Example]:
     """Return at most about `most` texts, in their order: whole pairs, the same ones each time.
 

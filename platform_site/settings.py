@@ -41,7 +41,7 @@ SITE_URL = env.read_site_url("GATEHOUSE_URL", default=f"http://localhost:{PORT}"
 
 DEBUG = env.read_debug("DEBUG", site=SITE_URL)
 SECRET_KEY = env.read_secret_key(DATA)
-SECRET_KEY_FALLBACKS = env.read_list("SECRET_KEY_FALLBACKS")
+SECRET_KEY_FALLBACKS = env.read_former_keys("SECRET_KEY_FALLBACKS")
 
 ALLOWED_HOSTS = [*SITE_URL.hosts, *env.read_list("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [SITE_URL.origin]

@@ -9,6 +9,7 @@ inside_providers   the same for services: sets them up, reads what they and thei
 outside            the sandbox as one more process, and a bad line from it to our door
 balancer           what stands before the servers, as nginx does
 load               clients that post and edit, and repeat whatever was not answered
+watchers           people whose pages hold websockets
 breakage           the kinds of fault, and when each strikes
 sizes              how large the nightly ones are: `make chaos`, the files test_chaos_*
 report             the table, and test-results/faults.json

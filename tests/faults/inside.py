@@ -33,21 +33,33 @@ from moderation.models import (  # noqa: E402
     Submission,
     VerdictRecord,
 )
+from moderation.pipeline.audit.record import Actor  # noqa: E402
 from moderation.pipeline.audit.seal import verify_record  # noqa: E402
 from moderation.pipeline.enforcement.enforce import enforce  # noqa: E402
+from moderation.pipeline.intake.submit import (  # noqa: E402
+    Call,
+    NewPost,
+    Reply,
+    Writer,
+    submit,
+)
 from moderation.pipeline.judging.judge import Judged, judge  # noqa: E402
 from moderation.pipeline.judging.lease import claim, renewing  # noqa: E402
 from moderation.pipeline.judging.screen import screen  # noqa: E402
 from moderation.vocabulary import (  # noqa: E402
+    ActorKind,
     Lane,
     Reason,
     Status,
     SubmissionState,
     Visibility,
 )
+from tests.faults.load import HARMLESS  # noqa: E402
 
 SEAL_WITHIN_SECONDS = 5.0
 EXAMPLES = 5
+PILED_AT_ONCE = 100
+PILING_AUTHORS = 500
 
 
 def prepare() -> dict[str, Any]:
@@ -57,6 +69,45 @@ def prepare() -> dict[str, Any]:
     community = Community.objects.create(organisation=organisation, slug="faults", name="Faults")
     _, text = issue_key(owner=community, scopes=["submit", "read"], name="Load")
     return {"key": text}
+
+
+def seat_watchers() -> dict[str, Any]:
+    """Make each author a user of this site who is signed in; name their sessions and posts."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.auth.models import User
+    from django.contrib.sessions.backends.db import SessionStore
+
+    seats = []
+    for post in Post.objects.select_related("author").order_by("pk"):
+        user = User.objects.create(username=post.author.external_id)
+        post.author.user = user
+        post.author.save(update_fields=["user"])
+        session = SessionStore()
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+        session.save()
+        seats.append({"post": str(post.pk), "session": session.session_key})
+    return {"seats": seats}
+
+
+def pile_up(count: str, run: str) -> dict[str, Any]:
+    """Submit harmless posts of many authors, a hundred a call, as the API does for bulks."""
+    community = Community.objects.get()
+    actor = Actor(ActorKind.API_KEY, "1")
+    for start in range(0, int(count), PILED_AT_ONCE):
+        numbers = range(start, min(start + PILED_AT_ONCE, int(count)))
+        posts = tuple(
+            NewPost(
+                community,
+                Writer(f"{run}-{number % PILING_AUTHORS}"),
+                body=HARMLESS[number % len(HARMLESS)].format(number),
+                channel=run,
+            )
+            for number in numbers
+        )
+        submit(Call(posts, actor, lambda _: Reply(202, {})))
+    return {"posts": int(count)}
 
 
 def judge_outcome(expected_file: str) -> dict[str, Any]:
@@ -229,6 +280,8 @@ def _freeze(count: int) -> None:
 
 ACTS: dict[str, Callable[..., dict[str, Any]]] = {
     "prepare": prepare,
+    "pile_up": pile_up,
+    "seat_watchers": seat_watchers,
     "judge_outcome": judge_outcome,
     "freeze_before_enforcing": freeze_before_enforcing,
     "freeze_while_enforcing": freeze_while_enforcing,

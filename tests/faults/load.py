@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar
 
+from tests.faults import processes
+
 REQUEST_SECONDS = 8.0
 # As on a telephone in a tunnel: some clients are gone before the answer is, and ask again.
 IMPATIENT_SHARE = 0.15
@@ -137,6 +139,8 @@ class Tally:
 
     answers: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
+    # When a request succeeded (monotonic), in order.
+    successes: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -145,6 +149,8 @@ class Tally:
             self.answers[what] += 1
             if took is not None:
                 self.seconds.append(took)
+            if _status(what).startswith("2"):
+                self.successes.append(time.monotonic())
 
     def errors(self) -> int:
         """Return how many requests were answered with a server's error."""
@@ -204,6 +210,18 @@ class Clients:
     def open_letters(self) -> int:
         """How many posts still wait for an answer to themselves or to an edit."""
         return self._open
+
+    def deliver(self, letters: Sequence[Letter], *, seconds: float) -> None:
+        """Send letters and wait, at most `seconds`, until each is answered."""
+        self.start(letters)
+        try:
+            processes.wait_until(
+                lambda: self._open == 0, seconds=seconds, what="every post is answered"
+            )
+        finally:
+            self.stop()
+        if self.tally.faults:
+            raise AssertionError(self.tally.faults[:5])
 
     def take_no_more(self) -> None:
         """Send nothing that is not begun; what is under way is finished."""
@@ -336,6 +354,14 @@ def _encoded(body: Body) -> tuple[str, bytes | None]:
     if isinstance(body, Form):
         return f"multipart/form-data; boundary={Form.BOUNDARY}", body.encoded()
     return "application/json", None if body is None else json.dumps(body).encode()
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Return what half of the values, 99 in 100 and all of them stay below."""
+    return {
+        name: percentile(seconds, share)
+        for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
+    }
 
 
 def percentile(values: Sequence[float], share: float) -> float:

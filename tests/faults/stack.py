@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 from moderation.vocabulary import Lane
 from tests.faults import processes
@@ -51,8 +51,10 @@ class Part:
         self.log = log
         self.deaths = 0
         self.is_frozen = False
+        self.is_wanted = True
         self._argv = argv
-        self._env = env
+        # What it is started with the next time; each part has its own.
+        self.env = dict(env)
         self._works = works
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
@@ -79,9 +81,9 @@ class Part:
         """Start it when it is due; bury it when it has died."""
         now = time.monotonic()
         if self._process is None:
-            if now >= self._start_at:
+            if self.is_wanted and now >= self._start_at:
                 self._started_at = now
-                self._process = processes.start(self._argv, log=self.log, env=self._env, cwd=ROOT)
+                self._process = processes.start(self._argv, log=self.log, env=self.env, cwd=ROOT)
         elif self._process.poll() is not None:
             self.deaths += 1
             self._end_group()
@@ -95,6 +97,15 @@ class Part:
     def kill(self) -> None:
         """Kill the main process only, as a crash or the kernel would."""
         self._signal(signal.SIGKILL)
+
+    def send_home(self) -> None:
+        """Kill it and start no successor until `call_back`."""
+        self.is_wanted = False
+        self.kill()
+        processes.wait_until(lambda: not self.pid, seconds=10, what=f"{self.name} is dead")
+
+    def call_back(self) -> None:
+        self.is_wanted = True
 
     def ask_to_end(self) -> None:
         """Tell the main process to end in order, as a service manager does."""
@@ -151,6 +162,7 @@ class Stack:
         self.outside: list[Part] = []
         self.roles: list[Part] = []
         self.web_ports: list[int] = []
+        self.socket_ports: list[int] = []
         self._env = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(folder),
@@ -201,7 +213,7 @@ class Stack:
         self._env["CELERY_BROKER_URL"] = self.rabbit.url
         self._env["CELERY_QUEUE_TYPE"] = "quorum"
 
-    def add_webs(self, count: int) -> None:
+    def add_webs(self, count: int, *, application: str = "platform_site.wsgi:application") -> None:
         for port in (processes.free_port() for _ in range(count)):
             self.web_ports.append(port)
             self.webs.append(
@@ -209,16 +221,16 @@ class Stack:
                     f"web-{len(self.webs) + 1}",
                     *("granian", "--interface", "wsgi", "--host", "127.0.0.1"),
                     *("--port", str(port), "--workers", "1", "--blocking-threads", "8"),
-                    *("--no-ws", "platform_site.wsgi:application"),
+                    *("--respawn-failed-workers", "--no-ws", application),
                 )
             )
 
-    def add_workers(self, count: int) -> None:
+    def add_workers(self, count: int, *, application: str = "platform_site") -> None:
         for number in range(count):
             self.workers.append(
                 self._part(
                     f"worker-{number + 1}",
-                    *("celery", "-A", "platform_site", "worker", "--pool=prefork", "-c", "2"),
+                    *("celery", "-A", application, "worker", "--pool=prefork", "-c", "2"),
                     *("-n", f"worker{number + 1}@%h", "--loglevel=INFO"),
                     f"--queues={','.join(lane.value for lane in Lane)}",
                     *("--without-gossip", "--without-mingle"),
@@ -322,11 +334,38 @@ class Stack:
         return processes.start(argv, log=log, env=self._env, cwd=ROOT)
 
     def undecided(self) -> int:
+        return int(self.number("SELECT count(*) FROM moderation_submission WHERE state = 'due'"))
+
+    def number(self, query: LiteralString) -> float:
+        """Return the one number that a query yields, 0 for none."""
+        with self.postgres.connect() as connection:
+            row = connection.execute(query).fetchone()
+        return float(str(row[0])) if row and row[0] is not None else 0.0
+
+    def waits(self, run: str) -> list[float]:
+        """Return how long each post of a run waited for its verdict, by the order of verdicts."""
+        with self.postgres.connect() as connection:
+            rows = connection.execute(
+                "SELECT extract(epoch FROM submission.decided_at - submission.created_at)::float8"
+                " FROM moderation_submission submission"
+                " JOIN moderation_post post ON post.id = submission.post_id"
+                " WHERE starts_with(post.channel, %s) AND submission.decided_at IS NOT NULL"
+                " ORDER BY submission.decided_at",
+                [run],
+            ).fetchall()
+        return [float(str(row[0])) for row in rows]
+
+    def seconds_at_work(self, run: str) -> float:
+        """Return the time from the first verdict on a post of a run to the last."""
         with self.postgres.connect() as connection:
             row = connection.execute(
-                "SELECT count(*) FROM moderation_submission WHERE state = 'due'"
+                "SELECT extract(epoch FROM max(submission.decided_at) - min(submission.decided_at))"
+                " FROM moderation_submission submission"
+                " JOIN moderation_post post ON post.id = submission.post_id"
+                " WHERE starts_with(post.channel, %s)",
+                [run],
             ).fetchone()
-        return int(str(row[0])) if row else 0
+        return float(str(row[0])) if row and row[0] is not None else 0.0
 
     def stop(self) -> list[int]:
         """End everything; return the processes that had to be ended one by one."""

@@ -82,6 +82,11 @@ $(VENV)/.tracing: requirements-tracing.txt | $(VENV)/.run
 	@$(call PIP_INSTALL,--no-deps -r requirements-tracing.txt)
 	@touch $@
 
+$(VENV)/.s3: requirements-s3.txt | $(VENV)/.run
+	@echo "  · Installing what keeps attachments in a bucket (boto3) …"
+	@$(call PIP_INSTALL,--no-deps -r requirements-s3.txt)
+	@touch $@
+
 # The services' own libraries stay apart from everything else.
 CONTRACT_VENV := .venv-contract
 
@@ -112,7 +117,7 @@ CLEAN_ENV := env -u DATABASE_URL -u REDIS_URL -u CELERY_BROKER_URL -u SECRET_KEY
              -u GATEHOUSE_DATA -u PORT -u DEBUG
 PYTEST := $(BIN)/python -m pytest -n $(PYTEST_JOBS)
 
-test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run the whole suite on the embedded stack
+test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka $(VENV)/.s3  ## Run the whole suite on the embedded stack
 	$(CLEAN_ENV) $(PYTEST) $(ARGS)
 
 # Plain Python, adapters, the embedded command and who may open what know no such services: once is
@@ -123,16 +128,16 @@ SERVED := tests $(ONCE:%=--ignore=%)
 # Whatever a broker has a part in; the rest does not know which one there is.
 BROKERED := tests/delivery tests/journeys tests/live tests/operations
 
-test-services: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run it on PostgreSQL, Redis and RabbitMQ
+test-services: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka $(VENV)/.s3  ## Run it on PostgreSQL, Redis and RabbitMQ
 	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
 	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" \
 	  CELERY_BROKER_URL="$(or $(CELERY_BROKER_URL),$(SERVICES_AMQP_URL))" $(PYTEST) $(or $(ARGS),$(SERVED))
 
-test-redis-broker: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Run what a broker has a part in on PostgreSQL, with Redis as broker
+test-redis-broker: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka $(VENV)/.s3  ## Run what a broker has a part in on PostgreSQL, with Redis as broker
 	$(CLEAN_ENV) DATABASE_URL="$(or $(DATABASE_URL),$(SERVICES_DATABASE_URL))" \
 	  REDIS_URL="$(or $(REDIS_URL),$(SERVICES_REDIS_URL))" $(PYTEST) $(or $(ARGS),$(BROKERED))
 
-test-browser: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka  ## Drive the pages in headless Chromium
+test-browser: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka $(VENV)/.s3  ## Drive the pages in headless Chromium
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && \
 	  { echo "  · Installing Chromium …"; apt-get update -qq && \
 	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }; } || \
@@ -189,6 +194,7 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) --group vision --no-deps -o requirements-vision.txt
 	$(LOCK) --group video --no-deps -o requirements-video.txt
 	$(LOCK) --group kafka --no-deps -o requirements-kafka.txt
+	$(LOCK) --group s3 --no-deps -o requirements-s3.txt
 	$(LOCK) --group tracing --no-deps -o requirements-tracing.txt
 	$(LOCK) --group training --no-deps -o requirements-training.txt
 	$(LOCK) pyproject.toml --extra dev --group contract -o requirements-contract.txt

@@ -5,6 +5,7 @@ ModerationError
 │   ├── InvalidFields            fields are missing or malformed; names each
 │   ├── BlockedWords             the community refuses these words
 │   ├── MediaRefused             an attachment is not an image we accept, or too large
+│   │   └── MediaStoreAway         it cannot be stored now; nothing was, try again
 │   └── InvalidPolicy            a policy document breaks its schema
 ├── NotFound                   no such thing, or not for this viewer
 ├── NotAllowed                 the caller may not do this
@@ -82,6 +83,12 @@ class MediaRefused(InvalidSubmission):
     """The attachment cannot be used."""
 
     code = "media_refused"
+
+
+class MediaStoreAway(MediaRefused):
+    """The attachment cannot be stored now."""
+
+    code = "media_store_unavailable"
 
 
 class InvalidPolicy(InvalidSubmission):

@@ -470,3 +470,54 @@ def _split(name: str, text: str) -> SplitResult:
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is not an address: {error}.") from None
     return parts
+
+
+def read_bucket() -> dict[str, Any]:
+    """Return one entry of STORAGES for a bucket of S3, empty where none is named.
+
+    Without keys they come from where the machine's own are (role, profile, container).
+    """
+    bucket = read("MEDIA_BUCKET")
+    endpoint = read("MEDIA_BUCKET_ENDPOINT")
+    keys = read("MEDIA_BUCKET_ACCESS_KEY"), secret("MEDIA_BUCKET_SECRET_KEY")
+    location = read("MEDIA_BUCKET_FOLDER")
+    region = read("MEDIA_BUCKET_REGION") or None
+    path_style = read_bool("MEDIA_BUCKET_PATH_STYLE", default=bool(endpoint))
+    if not bucket:
+        return {}
+    if any(keys) and not all(keys):
+        raise ImproperlyConfigured(
+            "Set MEDIA_BUCKET_ACCESS_KEY and MEDIA_BUCKET_SECRET_KEY, or neither."
+        )
+    if endpoint and _split("MEDIA_BUCKET_ENDPOINT", endpoint).scheme not in {"http", "https"}:
+        raise ImproperlyConfigured("MEDIA_BUCKET_ENDPOINT must begin with https:// or http://.")
+    try:
+        from botocore.config import Config
+        from storages.backends import s3  # noqa: F401  # whether it is there
+    except ImportError as error:
+        raise ImproperlyConfigured(
+            "MEDIA_BUCKET needs what requirements-s3.txt lists: "
+            "pip install --no-deps -r requirements-s3.txt."
+        ) from error
+    return {
+        "BACKEND": "platform_site.media_store.BucketStorage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "access_key": keys[0] or None,
+            "secret_key": keys[1] or None,
+            "endpoint_url": endpoint or None,
+            "region_name": region,
+            "location": location,
+            "file_overwrite": False,
+            "default_acl": None,
+            # A file is at most what fits into one request, and a bucket that is away must not
+            # hold who waits for it.
+            "client_config": Config(
+                signature_version="s3v4",
+                connect_timeout=2,
+                read_timeout=10,
+                retries={"total_max_attempts": 2},
+                s3={"addressing_style": "path" if path_style else "auto"},
+            ),
+        },
+    }

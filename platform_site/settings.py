@@ -380,10 +380,11 @@ STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 MEDIA_ROOT = env.read_folder("MEDIA_ROOT", default=DATA / "media")
 MEDIA_URL = ""
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": MEDIA_BUCKET or {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
+MEDIA_BUCKET = env.read_bucket()
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 # Bodies beside files: a hundred posts of a bulk request fit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

@@ -110,6 +110,9 @@ KINDS: Mapping[str, Kind] = {
     "unavailable": Kind(
         503, "The database does not answer", "Nothing was stored; repeat it after Retry-After."
     ),
+    "media_store_unavailable": Kind(
+        503, "Attachments cannot be stored now", "Nothing was stored; repeat it after Retry-After."
+    ),
     "provider_unavailable": Kind(
         503, "The text cannot be looked at now", "Go on without the hint, or ask again later."
     ),
@@ -226,7 +229,7 @@ def _of_ours(error: errors.ModerationError) -> Problem | None:
     if isinstance(error, errors.RateLimited):
         headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
         extra["violated-policies"] = [error.details["policy"]]
-    if isinstance(error, errors.IdempotencyRunning):
+    if isinstance(error, errors.IdempotencyRunning | errors.MediaStoreAway):
         headers["Retry-After"] = "1"
     return Problem(error.code, str(error), extra, headers)
 

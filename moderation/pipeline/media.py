@@ -11,9 +11,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import posixpath
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from django.core.files.base import ContentFile
@@ -21,7 +24,7 @@ from django.core.files.storage import default_storage
 
 from moderation import tracing
 from moderation.conf import get_conf
-from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused
+from moderation.errors import FetchRefused, InvalidSubmission, MediaRefused, MediaStoreAway
 from moderation.media.decode import EXTENSIONS, PreparedMedia, prepare_media
 from moderation.media.signature import check_signature, sort_of
 from moderation.models import MediaItem, Post
@@ -52,6 +55,8 @@ class NewMedia:
     data: bytes = b""
     url: str = ""
     alt_text: str = ""
+    # Where its bytes are stored already, "" where they are not.
+    kept: str = ""
 
     @property
     def kind(self) -> MediaKind:
@@ -84,9 +89,26 @@ def check_upload(media: NewMedia) -> None:
 
 def keep_upload(media: NewMedia) -> str:
     """Store the bytes as they came, where nothing is served from; return the name, "" for none."""
-    if not media.data:
-        return ""
+    if media.kept or not media.data:
+        return media.kept
     return default_storage.save(f"incoming/{media.sha256[:32]}", ContentFile(media.data))
+
+
+def put_away(media: Sequence[NewMedia]) -> tuple[NewMedia, ...]:
+    """Store uploads that go into a bucket: nobody waits for a network in a transaction.
+
+    One whose post is refused after all is removed a day later, as every lost upload. Raises
+    `InvalidSubmission`, and `MediaStoreAway` when the bucket cannot be reached.
+    """
+    if not media or kept_at("incoming") is not None:
+        return tuple(media)
+    for one in media:
+        check_upload(one)
+    try:
+        return tuple(replace(one, kept=keep_upload(one)) for one in media)
+    except OSError as error:
+        logger.warning("upload_failed", exc_info=error)
+        raise MediaStoreAway("Attachments cannot be stored now. Try again in a moment.") from error
 
 
 def prepare_attachments(posts: Sequence[Post]) -> None:
@@ -139,17 +161,13 @@ def fetch_attachment(url: str, *, timeout_seconds: float = FETCH_TIMEOUT_SECONDS
 
 def _store(item: MediaItem, prepared: PreparedMedia) -> None:
     folder = posixpath.join("posts", str(item.community_id), item.pk.hex[:2], item.pk.hex)
-    item.file.name = default_storage.save(
-        f"{folder}/media.{prepared.extension}", ContentFile(prepared.content)
-    )
+    item.file.name = _save(folder, prepared.content, prepared.extension)
     item.frames = [
         default_storage.save(f"{folder}/frame-{number}.jpg", ContentFile(frame))
         for number, frame in enumerate(prepared.frames)
     ]
     if prepared.audio:
-        item.audio.name = default_storage.save(
-            f"{folder}/sound.{EXTENSIONS[prepared.audio_type]}", ContentFile(prepared.audio)
-        )
+        item.audio.name = _save(folder, prepared.audio, EXTENSIONS[prepared.audio_type])
     item.kind = prepared.kind
     item.content_type = prepared.content_type
     item.width, item.height = prepared.width or None, prepared.height or None
@@ -158,6 +176,12 @@ def _store(item: MediaItem, prepared: PreparedMedia) -> None:
     item.sha256 = prepared.sha256
     item.perceptual_hash = prepared.perceptual_hash
     _settle(item, MediaState.READY)
+
+
+def _save(folder: str, content: bytes, extension: str) -> str:
+    """Name a file by its digest: what is known of it needs no look into the file then."""
+    digest = hashlib.sha256(content).hexdigest()
+    return default_storage.save(f"{folder}/{digest}.{extension}", ContentFile(content))
 
 
 # An edit may remove an attachment while it is prepared: only this is written, nothing else.
@@ -187,18 +211,67 @@ def _settle(item: MediaItem, state: MediaState, *, refusal: str = "") -> None:
         default_storage.delete(incoming)
 
 
-def media_parts(item: MediaItem, *, scope: str) -> tuple[AnyPart, ...]:
-    """Return an attachment as providers see it: files on this machine's disk."""
+class OnDisk:
+    """Lets attachments lie on this machine's disk for the length of a block, wherever they are.
+
+    What is kept on a disk is named as it is; of what is in a bucket a copy is made.
+    """
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> OnDisk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def path(self, name: str) -> Path:
+        """Return where a file lies, or would if there was one.
+
+        Raises `OSError` when the store is away: whoever asks comes again later.
+        """
+        kept = kept_at(name)
+        return self._copy(name) if kept is None else kept
+
+    def _copy(self, name: str) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="gatehouse-media-")
+        path = Path(self._folder.name, *PurePosixPath(name).parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with (
+            suppress(FileNotFoundError),
+            default_storage.open(name, "rb") as source,
+            path.open("wb") as target,
+        ):
+            shutil.copyfileobj(source, target)
+        return path
+
+
+def kept_at(name: str) -> Path | None:
+    """Return where a file is kept on a disk, None for a store that has no disk here."""
+    try:
+        return Path(default_storage.path(name))
+    except NotImplementedError:
+        return None
+
+
+def named(name: str) -> Path:
+    """Return a path that need not be there: for whoever asks no more than what a file is called."""
+    return kept_at(name) or Path(name)
+
+
+def media_parts(
+    item: MediaItem, *, scope: str, path: Callable[[str], Path] = named
+) -> tuple[AnyPart, ...]:
+    """Return an attachment as providers see it; `path` says where its files lie."""
     laid = Laid(
-        path=_path(str(item.file.name)),
-        frames=tuple(_path(name) for name in item.frames),
-        audio=_path(str(item.audio.name)) if item.audio else None,
+        path=path(str(item.file.name)),
+        frames=tuple(map(path, item.frames)),
+        audio=path(str(item.audio.name)) if item.audio else None,
     )
     return parts_of(item, laid, key=media_key(item.pk), scope=scope)
-
-
-def _path(name: str) -> Path:
-    return Path(default_storage.path(name))
 
 
 @dataclass(frozen=True, slots=True)

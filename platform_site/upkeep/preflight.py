@@ -298,11 +298,17 @@ def _media_store() -> Finding:
             "media",
             FAILURE,
             _brief(error),
-            f"Let the process write to {settings.MEDIA_ROOT}, or choose another MEDIA_ROOT.",
+            _advice_for_media(),
         )
     if not same:
         return Finding("media", FAILURE, "What was written reads differently.", "Look at the disk.")
     return Finding("media", OK, "Attachments can be written, read and removed.")
+
+
+def _advice_for_media() -> str:
+    if settings.MEDIA_BUCKET:
+        return "Mend MEDIA_BUCKET and what goes with it; the key must read, write, list and delete."
+    return f"Let the process write to {settings.MEDIA_ROOT}, or choose another MEDIA_ROOT."
 
 
 def _static_files() -> Finding:

@@ -32,7 +32,7 @@ from moderation.pipeline.intake.revision import (
     post_event,
     shows_before_verdict,
 )
-from moderation.pipeline.media import NewMedia
+from moderation.pipeline.media import NewMedia, put_away
 from moderation.pipeline.review import reported
 from moderation.policy.fold import fold
 from moderation.vocabulary import (
@@ -62,6 +62,7 @@ def edit_post(
     `StaleRevision` when `base_revision` is no longer the current one, `NotFound` for a deleted
     post. An edit that changes nothing returns the post as it is.
     """
+    media = put_away(media or ())
     with transaction.atomic():
         post = _lock_post(post_id)
         if post.author.silenced_until is not None or post.author.suspended_until is not None:

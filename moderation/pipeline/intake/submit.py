@@ -35,6 +35,7 @@ from moderation.pipeline.intake.revision import (
     post_event,
     shows_before_verdict,
 )
+from moderation.pipeline.media import put_away
 from moderation.vocabulary import PostKind, Priority, Reason, Visibility
 
 __all__ = [
@@ -130,7 +131,8 @@ def _store_alone(item: _Prepared) -> Reply | ModerationError:
 
 def _checked(post: NewPost) -> NewPost | InvalidSubmission:
     try:
-        return check_draft(post)
+        checked = check_draft(post)
+        return replace(checked, media=put_away(checked.media))
     except InvalidSubmission as error:
         return error
 

@@ -7,8 +7,9 @@ when it is claimed again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from moderation import queries
 from moderation.asking import Answered, Question, ask, parts_to_judge
@@ -16,7 +17,7 @@ from moderation.models import MediaItem, ProviderResult
 from moderation.models.posts import NAME_KEY, TEXT_KEY, media_key, visible_text
 from moderation.pipeline.judging.evidence import known_answers, result_row
 from moderation.pipeline.judging.lease import Claim
-from moderation.pipeline.media import media_parts
+from moderation.pipeline.media import OnDisk, media_parts, named
 from moderation.policy.document import Policy
 from moderation.policy.route import Circumstances
 from moderation.policy.verdict import PartRef
@@ -70,11 +71,12 @@ def screen(claims: Sequence[Claim]) -> list[Screened]:
 
     A provider that fails is an answer too (`failed`); it never raises from here.
     """
-    cases = _read_cases(claims)
-    questions, known = _asked_about(cases)
     answers: dict[int, list[Answered]] = defaultdict(list)
-    for answered in ask(questions, known=known):
-        answers[answered.question.subject].append(answered)
+    with OnDisk() as disk:
+        cases = _read_cases(claims, disk.path)
+        questions, known = _asked_about(cases)
+        for answered in ask(questions, known=known):
+            answers[answered.question.subject].append(answered)
     return [_screened(case, number, answers) for number, case in enumerate(cases)]
 
 
@@ -200,7 +202,7 @@ def _onlooker(number: int) -> int:
     return -1 - number
 
 
-def _read_cases(claims: Sequence[Claim]) -> list[_Case]:
+def _read_cases(claims: Sequence[Claim], path: Callable[[str], Path] = named) -> list[_Case]:
     rules = queries.rules_in_force({item.post.community_id for item in claims})
     media = queries.media_of([item.post for item in claims])
     cases = []
@@ -211,7 +213,7 @@ def _read_cases(claims: Sequence[Claim]) -> list[_Case]:
             part
             for row in shown
             if row.state == MediaState.READY
-            for part in media_parts(row, scope=scope)
+            for part in media_parts(row, scope=scope, path=path)
         )
         cases.append(_Case(claim, rules[claim.post.community_id], shown, asked))
     return cases

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from moderation import queries
@@ -49,7 +50,12 @@ def _marks(post: Post, media: Sequence[MediaItem]) -> dict[str, AnyPart]:
         for part in media_parts(row, scope="")
         if part.key == media_key(row.pk)
     ]
-    marks = {fingerprint(part): part for part in parts}
+    marks: dict[str, AnyPart] = {}
+    for part in parts:
+        # What is in a bucket is not fetched in a transaction: a file that does not have its digest
+        # for a name, as those of older versions, is not remembered then.
+        with suppress(FileNotFoundError):
+            marks[fingerprint(part)] = part
     marks.pop("", None)
     return marks
 

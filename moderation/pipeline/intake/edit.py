@@ -77,7 +77,7 @@ def edit_post(
                 title=post.title if title is None else title,
                 body=post.body if body is None else body,
                 channel=post.channel,
-                media=tuple(media or ()),
+                media=media,
             ),
             kept_media=len(kept),
         )

@@ -8,6 +8,7 @@ interchangeable with it within a few bits; docs/media.md has the figures.
 from __future__ import annotations
 
 import functools
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ _DCT_SIDE = 16
 # Pictures of twice this side and more are halved, thirded... first: finer detail than that is
 # blurred away in any case.
 _WORKING_SIDE = 1024
+# What a cut-off edge is guessed from is coarse enough for a smaller one.
+_UNCUT_SIDE = 256
+# Which share of the whole an edge that was cut off may have been. Off by one hundredth on each
+# side, a hash is still within its distance, so these two, and none, cover all up to that.
+_CUT_OFF = (0.01, 0.03)
 
 Floats = npt.NDArray[np.float32]
 Bank = npt.NDArray[np.uint64]
@@ -35,14 +41,32 @@ def pdq_hash(image: Image.Image) -> tuple[str, int]:
 
     A hash of quality below `MIN_QUALITY` should not be compared.
     """
-    small = _shrink(_luma(image))
+    small = _shrink(_luma(image, _WORKING_SIDE))
+    return _hash_of(small), _quality(small)
+
+
+def uncut_hashes(image: Image.Image) -> list[str]:
+    """Return hashes of what a picture may have been before a little was cut off its edges.
+
+    A few hundredths move everything, and with it the hash. So the picture is moved back: the lost
+    edges are guessed to be like what is next to them. Their shares are tried in turn on all four
+    sides; a whole picture's own hash is not among these.
+    """
+    luma = _luma(image, _UNCUT_SIDE)
+    cuts = list(product(_CUT_OFF, repeat=2))
+    rows = [_uncut(luma.shape[0], *cut) @ luma for cut in cuts]
+    columns = [_uncut(luma.shape[1], *cut).T for cut in cuts]
+    return [_hash_of(row @ column) for row in rows for column in columns]
+
+
+def _hash_of(small: Floats) -> str:
     coefficients = _DCT @ small @ _DCT.T
     # The lower of the two middle values, so that never more than half of the bits are set.
     median = np.partition(coefficients, coefficients.size // 2 - 1, axis=None)[
         coefficients.size // 2 - 1
     ]
     bits = np.packbits((coefficients > median).ravel(), bitorder="little")
-    return bits[::-1].tobytes().hex(), _quality(small)
+    return bits[::-1].tobytes().hex()
 
 
 def hamming(one: str, other: str) -> int:
@@ -103,8 +127,8 @@ def _differing(
     return total
 
 
-def _luma(image: Image.Image) -> Floats:
-    factor = max(image.size) // _WORKING_SIDE
+def _luma(image: Image.Image, side: int) -> Floats:
+    factor = max(image.size) // side
     if factor > 1:
         image = image.reduce(factor)
     return np.asarray(image.convert("L"), dtype=np.float32)
@@ -134,6 +158,21 @@ def _blur_and_sample(length: int) -> Floats:
         np.subtract.at(steps, ends, shares.T)
         weights = np.cumsum(steps, axis=0)[:-1].T
     return weights.astype(np.float32)
+
+
+@functools.lru_cache(maxsize=64)
+def _uncut(length: int, before: float, after: float) -> Floats:
+    """Return `_blur_and_sample` of a side of which these shares are missing at its ends.
+
+    What is missing counts for the pixel next to it.
+    """
+    whole = length / (1 - before - after)
+    missing, behind = round(whole * before), round(whole * after)
+    weights = _blur_and_sample(missing + length + behind)
+    kept = weights[:, missing : missing + length].copy()
+    kept[:, 0] += weights[:, :missing].sum(axis=1)
+    kept[:, -1] += weights[:, missing + length :].sum(axis=1)
+    return kept
 
 
 def _dct_matrix() -> Floats:

@@ -162,6 +162,27 @@ def test_a_known_picture_is_found_after_its_upload_was_re_encoded() -> None:
     assert answer.scores == {Category.SEXUAL: 1.0}
 
 
+def cut_still(folder: Path, seed: int = 1) -> ImagePart:
+    """Return a known picture whose edges somebody cut off, as its upload was stored."""
+    whole = photo(seed)
+    prepared = prepare_image(encoded(whole.crop((6, 4, 315, 236)), "JPEG", quality=70))
+    path = folder / f"{seed}.jpg"
+    path.write_bytes(prepared.content)
+    return ImagePart("a", path, perceptual_hash=prepared.perceptual_hash)
+
+
+def test_a_known_picture_is_found_with_its_edges_cut_off(tmp_path: Path) -> None:
+    answer = ask(cut_still(tmp_path), known(Category.SEXUAL))
+    assert answer.scores == {Category.SEXUAL: 1.0}
+    (match,) = answer.raw["matches"]  # type: ignore[misc]
+    assert match["cut"] is True
+    assert match["distance"] <= 31
+
+
+def test_another_picture_with_its_edges_cut_off_is_not_found(tmp_path: Path) -> None:
+    assert ask(cut_still(tmp_path, seed=2), known(Category.SEXUAL)).scores == {}
+
+
 def test_answers_come_in_the_order_of_the_parts() -> None:
     other = pdq_hash(photo(2))[0]
     answers = provider(known()).judge([still(other), still(KNOWN), still("")])

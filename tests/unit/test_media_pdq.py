@@ -14,6 +14,7 @@ from moderation.media.pdq import (
     hamming,
     pdq_hash,
     search,
+    uncut_hashes,
 )
 from tests.unit.media_files import encoded, opened, photo
 
@@ -82,6 +83,40 @@ def test_a_picture_is_known_again_after_common_changes(seed: int) -> None:
     assert max(hamming(hashed, pdq_hash(one)[0]) for one in changed) <= DEFAULT_MAX_DISTANCE
 
 
+CUTS = [
+    (0.01, 0.01, 0.01, 0.01),
+    (0.02, 0.02, 0.02, 0.02),
+    (0.0, 0.02, 0.01, 0.0),
+    (0.015, 0.005, 0.02, 0.01),
+    (0.0, 0.0, 0.0, 0.02),
+]
+
+
+@pytest.mark.parametrize(("seed", "cut"), list(enumerate(CUTS)))
+def test_a_picture_is_known_again_with_its_edges_cut_off(
+    seed: int, cut: tuple[float, float, float, float]
+) -> None:
+    original = photo(seed, (400, 300))
+    hashed, _ = pdq_hash(original)
+    left, top, right, bottom = cut
+    box = (left * 400, top * 300, 400 - right * 400, 300 - bottom * 300)
+    less = opened(encoded(original.crop(box), "JPEG", quality=60)).convert("RGB")
+    tried = [pdq_hash(less)[0], *uncut_hashes(less)]
+    assert min(hamming(hashed, one) for one in tried) <= DEFAULT_MAX_DISTANCE
+
+
+def test_the_same_picture_is_tried_with_all_edges_once() -> None:
+    tried = uncut_hashes(photo(1))
+    assert len(tried) == 16
+    assert len(set(tried)) > 8
+
+
+def test_another_picture_stays_another_with_edges_put_back() -> None:
+    hashes = [pdq_hash(photo(seed))[0] for seed in range(4)]
+    tried = uncut_hashes(photo(50))
+    assert min(hamming(one, other) for one in hashes for other in tried) > 80
+
+
 def test_different_pictures_are_far_apart() -> None:
     hashes = [pdq_hash(photo(seed))[0] for seed in range(12)]
     between = [hamming(a, b) for n, a in enumerate(hashes) for b in hashes[:n]]
@@ -96,6 +131,7 @@ def test_a_plain_picture_is_of_no_quality(colour: str) -> None:
 @pytest.mark.parametrize("size", [(1, 1), (2, 300), (63, 65), (5000, 3)])
 def test_any_size_has_a_hash(size: tuple[int, int]) -> None:
     assert len(pdq_hash(photo(1, size))[0]) == 64
+    assert {len(one) for one in uncut_hashes(photo(1, size))} == {64}
 
 
 def test_search_finds_what_is_near_nearest_first() -> None:

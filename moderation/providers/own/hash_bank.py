@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from moderation.coordination.short_memory import Reloaded
-from moderation.media.pdq import MIN_QUALITY, pdq_hash
+from moderation.media.pdq import MIN_QUALITY, pdq_hash, uncut_hashes
 from moderation.providers.base import Answer, AnyPart, ImagePart, TextPart, VideoPart
 from moderation.providers.shared.bank import Match, Stock
 from moderation.vocabulary import Category, Outcome, Part
@@ -33,6 +33,8 @@ Labels = Callable[[Collection[int]], Mapping[int, str]]
 class _Found(NamedTuple):
     frame: int
     match: Match
+    # Known only once its edges were guessed to have been cut off.
+    is_cut: bool = False
 
 
 class HashBankProvider:
@@ -54,7 +56,7 @@ class HashBankProvider:
 
     @property
     def model_version(self) -> str:
-        return f"pdq-1:{self._stock.get().version}"
+        return f"pdq-2:{self._stock.get().version}"
 
     def is_available(self) -> bool:
         return True
@@ -63,7 +65,7 @@ class HashBankProvider:
         stock = self._stock.get()
         found = [_look_up(part, stock) for part in parts]
         labels = self._labels_of(found)
-        return [_answer(each, labels, f"pdq-1:{stock.version}") for each in found]
+        return [_answer(each, labels, f"pdq-2:{stock.version}") for each in found]
 
     def judge_texts(self, parts: Sequence[AnyPart]) -> list[Answer | None]:
         """Return what is known of those parts that are texts, None where nothing matches."""
@@ -85,8 +87,23 @@ def _look_up(part: AnyPart, stock: Stock) -> list[_Found]:
         for frame, wanted in enumerate(_hashes_of(part))
         if wanted
         for match in stock.like_picture(wanted, part.scope)
-    ]
+    ] or _look_up_uncut(part, stock)
     return sorted(found, key=lambda one: one.match.distance)
+
+
+def _look_up_uncut(part: AnyPart, stock: Stock) -> list[_Found]:
+    """Look up a still as it may have been before its edges were cut off; each entry once."""
+    if not isinstance(part, ImagePart) or part.frame_paths:
+        return []
+    if not (part.perceptual_hash and stock.has_pictures):
+        return []
+    nearest: dict[int, Match] = {}
+    for wanted in _uncut_hashes_of_file(part.path):
+        for match in stock.like_picture(wanted, part.scope):
+            known = nearest.get(match.entry)
+            if known is None or match.distance < known.distance:
+                nearest[match.entry] = match
+    return [_Found(0, match, is_cut=True) for match in nearest.values()]
 
 
 def _answer(found: Sequence[_Found], labels: Mapping[int, str], version: str) -> Answer:
@@ -111,7 +128,11 @@ def _told(found: _Found, labels: Mapping[int, str]) -> dict[str, object]:
         "distance": match.distance,
         "frame": found.frame,
     }
-    return {**told, "in_doubt": True} if match.in_doubt else told
+    if found.is_cut:
+        told["cut"] = True
+    if match.in_doubt:
+        told["in_doubt"] = True
+    return told
 
 
 def _hashes_of(part: AnyPart) -> list[str]:
@@ -133,3 +154,11 @@ def _hash_of_file(path: Path) -> str:
     except (OSError, UnidentifiedImageError):
         return ""
     return hashed if quality >= MIN_QUALITY else ""
+
+
+def _uncut_hashes_of_file(path: Path) -> list[str]:
+    try:
+        with Image.open(path) as image:
+            return uncut_hashes(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError):
+        return []

@@ -156,6 +156,10 @@ class Stock:
                 shelves[kind] = shelves[kind].plus(Shelf.of(kind, found, number_of))
         return Stock(shelves, places, version, memo)
 
+    @property
+    def has_pictures(self) -> bool:
+        return len(self.shelves[BankKind.IMAGE]) > 0
+
     def like_picture(self, wanted: str, scope: str) -> list[Match]:
         """Return what a picture's PDQ hash (64 hex digits) matches, the nearest first."""
         shelf = self.shelves[BankKind.IMAGE]

@@ -13,7 +13,7 @@ Roles:
   sweeper                 ring for what is due, and seal the record
   scheduler               start what has its hour; exactly one
   reader SERVICE TOPIC    take in posts from a stream: kafka or redis
-  migrate                 bring the database up to date, and end
+  migrate                 bring the database and the roles up to date, and end
   preflight               check what this instance needs, and end
   manage COMMAND …        any other command of manage.py
 
@@ -76,7 +76,12 @@ case "$role" in
   sweeper) exec python manage.py sweep "$@" ;;
   scheduler) exec celery -A platform_site beat --loglevel=INFO --pidfile= "$@" ;;
   reader) exec python manage.py stream_in "$@" ;;
-  migrate) exec python manage.py migrate --noinput "$@" ;;
+  migrate)
+    # Whoever asks for one step, or for help, wants no more than that.
+    [ $# -eq 0 ] || exec python manage.py migrate --noinput "$@"
+    python manage.py migrate --noinput
+    exec python manage.py first_admin
+    ;;
   preflight) exec python manage.py preflight "$@" ;;
   manage) exec python manage.py "$@" ;;
   help | -h | --help) usage ;;

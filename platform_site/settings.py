@@ -362,6 +362,11 @@ MFA_TOTP_ISSUER = "Gatehouse"
 # Wrong passwords are counted once, by axes, in the database.
 ACCOUNT_RATE_LIMITS = {"login_failed": None}
 
+# Made once, where there is nobody who may do everything; see `manage.py first_admin`.
+FIRST_ADMIN_USERNAME = env.read("GATEHOUSE_ADMIN_USERNAME", "admin")
+FIRST_ADMIN_EMAIL = env.read("GATEHOUSE_ADMIN_EMAIL")
+FIRST_ADMIN_PASSWORD = env.secret("GATEHOUSE_ADMIN_PASSWORD")
+
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_TEMPLATE = "429.html"
@@ -379,12 +384,12 @@ STATICFILES_DIRS = [path for path in [BASE_DIR / "static"] if path.is_dir()]
 # Attachments have no address of their own: a view checks visibility before each byte.
 MEDIA_ROOT = env.read_folder("MEDIA_ROOT", default=DATA / "media")
 MEDIA_URL = ""
+MEDIA_BUCKET = env.read_bucket()
 STORAGES = {
     "default": MEDIA_BUCKET or {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 FILE_UPLOAD_PERMISSIONS = 0o600
-MEDIA_BUCKET = env.read_bucket()
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 # Bodies beside files: a hundred posts of a bulk request fit.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

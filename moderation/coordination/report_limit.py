@@ -24,7 +24,7 @@ def take_report_turn(reporter: str) -> None:
 def take_notice_turn(address: str) -> None:
     """Count one notice from an internet address. Raises `RateLimited`."""
     _take(
-        f"notice:{_network(address)}",
+        f"notice:{network_of(address)}",
         NOTICES,
         "Many notices came from your address. Send the rest a little later.",
     )
@@ -36,7 +36,8 @@ def _take(name: str, limit: Limit, text: str) -> None:
         raise RateLimited(text, retry_after_seconds=taken.retry_after_seconds, policy="reports")
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """Return what an address counts as: itself, or the network that a household has."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

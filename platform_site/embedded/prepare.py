@@ -16,9 +16,11 @@ Say = Callable[[str], None]
 
 
 def prepare(say: Say) -> None:
-    """Migrate, seed the demo community and collect static files, each only where needed."""
+    """Migrate, seed the demo community, make the roles and collect static files, where needed."""
     migrate(say)
     seed(say)
+    # Who wants one says so in the environment; the demo needs none.
+    call_command("first_admin", verbosity=0)
     collect_static(say)
 
 

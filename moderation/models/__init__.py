@@ -1,5 +1,6 @@
 """What is kept, and the constraints that keep it true."""
 
+from moderation.models._encrypted import Ciphertext, EncryptedField
 from moderation.models.access import ApiKey, IdempotencyRecord
 from moderation.models.appeals import Appeal, AppealMessage
 from moderation.models.audit import AuditCheckpoint, AuditEvent, AuditSeal
@@ -60,6 +61,7 @@ __all__ = [
     "Brake",
     "CallbackMessage",
     "CannedReason",
+    "Ciphertext",
     "Community",
     "CommunityWord",
     "CountingMark",
@@ -69,6 +71,7 @@ __all__ = [
     "DeskPreferences",
     "DrawMark",
     "Effect",
+    "EncryptedField",
     "Endpoint",
     "Enforcement",
     "Experiment",

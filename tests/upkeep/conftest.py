@@ -13,6 +13,7 @@ from moderation.conf import get_conf
 from moderation.models import Author, Community, ProviderAccount
 from moderation.pipeline.audit.checkpoint import public_key
 from moderation.pipeline.media import NewMedia
+from tests.conftest import _kept_schema
 from tests.factories import CommunityFactory
 from tests.pipeline.helpers import drain_all, send
 
@@ -29,6 +30,12 @@ def kept_apart(settings: Settings, tmp_path: Path) -> Path:
     }
     public_key()
     return here
+
+
+@pytest.fixture
+def schema(request: pytest.FixtureRequest, django_db_setup: None) -> Path:
+    """Return an empty SQLite file with all tables, where this database is one."""
+    return _kept_schema(request.config)
 
 
 @pytest.fixture

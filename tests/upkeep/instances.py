@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from django.db import connection
 
 ROOT = Path(__file__).parent.parent.parent
@@ -42,7 +45,7 @@ class Instance:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=200,
         )
 
     def manage(self, *arguments: object, **env: str) -> str:
@@ -51,7 +54,7 @@ class Instance:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def ask(self, expression: str) -> Any:
+    def ask(self, expression: str, **env: str) -> Any:
         """Evaluate an expression over the models there."""
         code = (
             "import json; from moderation.models import *; "
@@ -59,31 +62,58 @@ class Instance:
             "from django.contrib.sessions.models import Session; "
             f"print(json.dumps({expression}, default=str))"
         )
-        return self.manage("shell", "--no-imports", "-v0", "-c", code)
+        return self.manage("shell", "--no-imports", "-v0", "-c", code, **env)
 
 
 @contextmanager
-def empty_instance(data: Path) -> Iterator[Instance]:
-    """Make an instance on the same kind of database as the one under test."""
+def empty_instance(data: Path, *, schema: Path | None = None) -> Iterator[Instance]:
+    """Make an instance on the same kind of database as the one under test.
+
+    With `schema`, an empty SQLite file, it has its tables already: making them takes long.
+    """
     data.mkdir(parents=True)
     if connection.vendor == "sqlite":
+        if schema is not None:
+            shutil.copy(schema, data / "there.sqlite3")
         yield Instance(data, f"sqlite:///{data}/there.sqlite3")
         return
-    with empty_postgresql(f"there_{os.getpid()}_{abs(hash(str(data))) % 10**6}") as url:
-        yield Instance(data, url)
+    if shutil.which("pg_dump") is None:
+        pytest.skip("PostgreSQL's programs are not installed")
+    with _empty_postgresql(f"there_{os.getpid()}_{secrets.token_hex(4)}") as name:
+        if schema is not None:
+            _copy_tables(name)
+        yield Instance(data, url_of(name))
 
 
 @contextmanager
-def empty_postgresql(name: str) -> Iterator[str]:
+def _empty_postgresql(name: str) -> Iterator[str]:
     """Make a database beside the one under test, and drop it at the end."""
     with connection._nodb_cursor() as cursor:
-        cursor.execute(f'DROP DATABASE IF EXISTS "{name}"')
         cursor.execute(f'CREATE DATABASE "{name}"')
     try:
-        yield url_of(name)
+        yield name
     finally:
         with connection._nodb_cursor() as cursor:
             cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _copy_tables(name: str) -> None:
+    """Give a database the tables of the one under test, and the list of what made them."""
+    here = connection.settings_dict["NAME"]
+    for what in (["--schema-only"], ["--data-only", "--table=django_migrations"]):
+        made = subprocess.run(
+            ["pg_dump", "--no-owner", *what, _libpq(url_of(here))], capture_output=True, check=True
+        )
+        subprocess.run(
+            ["psql", "-q", "-v", "ON_ERROR_STOP=1", _libpq(url_of(name))],
+            input=made.stdout,
+            capture_output=True,
+            check=True,
+        )
+
+
+def _libpq(url: str) -> str:
+    return url.replace("postgres://", "postgresql://", 1)
 
 
 def url_of(name: str) -> str:

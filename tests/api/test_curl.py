@@ -18,7 +18,7 @@ from tests.pipeline.helpers import HARMLESS, THREAT, drain_all, send
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "api.md", *sorted((DOCS / "dialects").glob("*.md"))]
+PAGES = [DOCS / "tutorial.md", DOCS / "api.md", *sorted((DOCS / "dialects").glob("*.md"))]
 HOST = "http://localhost:8000"
 SECRET = "corals-own-secret"
 # Whatever stands before `curl` in its paragraph belongs to it.

@@ -526,12 +526,11 @@ def _close_submissions(cases: Sequence[_Case], now: datetime) -> None:
 
 def _move_standings(cases: Sequence[_Case]) -> None:
     struck = {case.post.author_id for case in cases if EffectKind.STRIKE in case.effects}
-    standing.watch(struck)
     approved: dict[Standing, set[int]] = defaultdict(set)
     for case in cases:
         if case.post.status == Status.APPROVED and case.post.author_id not in struck:
             approved[Standing(case.post.author.standing)].add(case.post.author_id)
-    standing.promote(approved)
+    standing.follow_verdicts(struck=struck, approved=approved)
 
 
 def _event(case: _Case) -> Event:

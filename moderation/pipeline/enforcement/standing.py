@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db.models import Count, Q
@@ -15,25 +16,33 @@ from moderation.vocabulary import EffectKind, Standing, Status
 
 def watch(author_ids: Iterable[int]) -> None:
     """Authors who got a strike are watched: checked first, and shown only when approved."""
-    _move(author_ids, Standing.WATCHED)
+    follow_verdicts(struck=author_ids, approved={})
 
 
-def promote(approved: Mapping[Standing, Collection[int]]) -> None:
-    """Let authors rise who just had a post approved; `approved` groups them by their standing."""
+def follow_verdicts(*, struck: Iterable[int], approved: Mapping[Standing, Collection[int]]) -> None:
+    """Watch authors who got a strike, and let rise who just had a post approved.
+
+    `approved` groups the latter by their standing.
+    """
     conf = get_conf()
     watched = approved.get(Standing.WATCHED, ())
-    _move(_without_recent_strike(watched), Standing.NEW, only_from=Standing.WATCHED)
+    steps = [
+        _Step(set(struck), Standing.WATCHED),
+        _Step(_without_recent_strike(watched), Standing.NEW, only_from=Standing.WATCHED),
+    ]
     for before, after, needed in (
         (Standing.NEW, Standing.KNOWN, conf.known_after_approved),
         (Standing.KNOWN, Standing.TRUSTED, conf.trusted_after_approved),
     ):
-        _move(_with_approved_posts(approved.get(before, ()), needed), after, only_from=before)
+        earned = _with_approved_posts(approved.get(before, ()), needed)
+        steps.append(_Step(earned, after, only_from=before))
+    _move(steps)
 
 
 def clear(author_id: int) -> None:
     """A strike was reversed: without another one the author is trusted as if it never had been."""
     if _without_recent_strike([author_id]):
-        _move([author_id], _earned(author_id), only_from=Standing.WATCHED)
+        _move([_Step({author_id}, _earned(author_id), only_from=Standing.WATCHED)])
 
 
 def without(enforcement: Enforcement) -> Standing:
@@ -83,17 +92,31 @@ def _with_approved_posts(author_ids: Collection[int], needed: int) -> set[int]:
     return set(counts.filter(approved__gte=needed).values_list("author_id", flat=True))
 
 
-def _move(
-    author_ids: Iterable[int], standing: Standing, *, only_from: Standing | None = None
-) -> None:
-    """Move authors in key order, so that two workers never wait for each other in a circle."""
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Authors who move to a standing, those alone who are at `only_from` if that is given."""
+
+    author_ids: Set[int]
+    standing: Standing
+    only_from: Standing | None = None
+
+
+def _move(steps: Sequence[_Step]) -> None:
+    lock(set().union(*(step.author_ids for step in steps)))
+    for step in steps:
+        if step.author_ids:
+            authors = Author.objects.filter(pk__in=step.author_ids)
+            if step.only_from is not None:
+                authors = authors.filter(standing=step.only_from)
+            authors.update(standing=step.standing)
+
+
+def lock(author_ids: Iterable[int]) -> None:
+    """Lock authors in key order, so that no two who do wait for each other in a circle.
+
+    Whoever needs several in one transaction locks them at once.
+    """
     ids = sorted(author_ids)
-    if not ids:
-        return
-    authors = Author.objects.filter(pk__in=ids)
-    if only_from is not None:
-        authors = authors.filter(standing=only_from)
-    locked = list(
-        authors.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
-    )
-    Author.objects.filter(pk__in=locked).update(standing=standing)
+    if ids:
+        rows = Author.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+        list(rows.values_list("pk", flat=True))

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from moderation import queries
 from moderation.models import Author, Decision, Enforcement, Post, Report, Review
 from moderation.pipeline.audit.record import Actor, Event, record_events
+from moderation.pipeline.enforcement import standing
 from moderation.pipeline.enforcement.queueing import queue_facts
 from moderation.policy import reporting, risk
 from moderation.policy.reporting import NEWCOMERS_WEIGHT, REPORTED, is_acted_on
@@ -119,6 +120,18 @@ def _open_reports(post: Post) -> QuerySet[Report]:
 # Answers
 
 
+def lock_people(post: Post) -> None:
+    """Lock a post's author together with whoever reported it, before either of them changes.
+
+    Two people who report each other may be decided about at the same moment. The caller holds the
+    post's row.
+    """
+    found = Report.objects.filter(post=post, reporter__isnull=False)
+    reporters = set(found.values_list("reporter_id", flat=True))
+    if reporters:
+        standing.lock(reporters | {post.author_id})
+
+
 def settle(post: Post, decision: Decision, *, actor: Actor) -> None:
     """Answer a post's open reports by what a person decided, and mend what no longer holds.
 
@@ -136,8 +149,8 @@ def mend(post: Post, enforcement: Enforcement, *, actor: Actor) -> None:
 
     Where nothing stands that answers them, or a person is to look again, they wait again.
     """
-    standing = queries.enforced_on(post.pk, enforcement.revision)
-    last = standing[-1].action if standing else None
+    enforced = queries.enforced_on(post.pk, enforcement.revision)
+    last = enforced[-1].action if enforced else None
     if post.deleted_at is None and (
         last is Action.REVIEW or (last is None and enforcement.action == Action.ALLOW)
     ):
@@ -219,8 +232,7 @@ def _count(rows: Iterable[Report], state: ReportState) -> None:
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for pk in upheld:
         alike[upheld[pk], refused[pk]].append(pk)
-    locked = Author.objects.select_for_update(no_key=True).filter(pk__in=upheld).order_by("pk")
-    list(locked.values_list("pk", flat=True))
+    standing.lock(upheld)
     for (more_upheld, more_refused), ids in alike.items():
         Author.objects.filter(pk__in=ids).update(
             reports_upheld=F("reports_upheld") + more_upheld,

@@ -140,6 +140,7 @@ def undo_effects(enforcement: Enforcement, post: Post, moderator: User, reason: 
     )
     if not won:
         raise NotFound("This enforcement is reversed already.")
+    reported.lock_people(post)
     effects = list(enforcement.effects.all())
     kinds = {EffectKind(effect.kind) for effect in effects}
     refold(post)

@@ -91,6 +91,7 @@ def decide_review(
             raise NotAllowed("This item was put before a lead.")
         now = queries.database_now()
         _close(review, moderator)
+        reported.lock_people(post)
         decision = Decision.objects.create(
             review=review,
             post=post,

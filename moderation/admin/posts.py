@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -25,8 +27,16 @@ from moderation.admin.queue import queue_place
 from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin
 from moderation.admin.surroundings import staff
 from moderation.admin.timeline import post_timeline
+from moderation.admin.why.explain import why
 from moderation.errors import ModerationError, NotAllowed
-from moderation.models import Author, Enforcement, Post, ProviderResult, VerdictRecord
+from moderation.models import (
+    Author,
+    Enforcement,
+    MediaItem,
+    Post,
+    ProviderResult,
+    VerdictRecord,
+)
 from moderation.models.posts import INDEFINITELY
 from moderation.pipeline.review.reversal import foresee_reversal, reverse_enforcement
 
@@ -45,7 +55,7 @@ class PostAdmin(ReadOnlyAdmin):
     list_filter = ("status", "visibility", CommunityFilter, "author__standing", "kind")
     list_select_related = ("author", "community")
     search_fields = ("=id", "author__name", "=author__external_id")
-    search_help_text = "Post id, author's name or id"
+    search_help_text = "Post id or address, attachment's address, author's name or id"
     ordering = ("-id",)
 
     @admin.display(description="Post")
@@ -55,12 +65,79 @@ class PostAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [
             path(
+                "<uuid:post_id>/why/",
+                self.admin_site.admin_view(self.why_view),
+                name="moderation_post_why",
+            ),
+            path(
+                "attachments/<uuid:media_id>/why/",
+                self.admin_site.admin_view(self.why_media_view),
+                name="moderation_media_why",
+            ),
+            path(
                 "<uuid:post_id>/enforcements/<int:enforcement_id>/reverse/",
                 self.admin_site.admin_view(self.reverse_view),
                 name="moderation_enforcement_reverse",
             ),
             *super().get_urls(),
         ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """List posts; whoever pastes the address of an attachment wants to know about that."""
+        wanted = _id_in(request.GET.get(SEARCH_VAR, ""))
+        if wanted is not None and self.has_view_permission(request):
+            item = MediaItem.objects.filter(pk=wanted, post__in=self.get_queryset(request)).first()
+            if item is not None:
+                return redirect("admin:moderation_media_why", item.pk)
+        return super().changelist_view(request, extra_context)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Post], search_term: str
+    ) -> tuple[QuerySet[Post], bool]:
+        wanted = _id_in(search_term)
+        if wanted is not None:
+            # A client's own ids of its people may look the same.
+            return queryset.filter(Q(pk=wanted) | Q(author__external_id=search_term.strip())), False
+        found: tuple[QuerySet[Post], bool] = super().get_search_results(
+            request, queryset, search_term
+        )
+        return found
+
+    def why_view(self, request: HttpRequest, post_id: UUID) -> HttpResponse:
+        """Say why readers see a post or do not, and show its whole way."""
+        return self._explain(request, self._find(request, str(post_id)))
+
+    def why_media_view(self, request: HttpRequest, media_id: UUID) -> HttpResponse:
+        """The same about an attachment, whose post is shown with it."""
+        item = MediaItem.objects.filter(pk=media_id, post__isnull=False).first()
+        if item is None:
+            if not self.has_view_permission(request):
+                raise PermissionDenied
+            raise Http404
+        return self._explain(request, self._find(request, str(item.post_id)), media_id)
+
+    def _explain(
+        self, request: HttpRequest, post: Post, media_id: UUID | None = None
+    ) -> HttpResponse:
+        found = why(post, staff(request.user))
+        about = found.about(media_id)
+        answer = about.answer if about else found.answer
+        subject = "this attachment" if about else "this"
+        return self._render(
+            request,
+            "why.html",
+            {
+                "title": f"Why is {subject} {'still visible' if answer.is_visible else 'hidden'}?",
+                "subtitle": str(post.author),
+                "post": post,
+                "why": found,
+                "about": about,
+                "answer": answer,
+                "excerpt": excerpt(post.title, post.body, limit=160),
+            },
+        )
 
     def change_view(
         self,
@@ -180,6 +257,15 @@ class PostAdmin(ReadOnlyAdmin):
                 **context,
             },
         )
+
+
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+
+
+def _id_in(text: str) -> UUID | None:
+    """Return the id in what somebody pasted: alone, or in an address of a post or attachment."""
+    found = _ID.findall(text[:2000])
+    return UUID(found[-1]) if found else None
 
 
 def as_html(pieces: tuple[Piece, ...]) -> str:

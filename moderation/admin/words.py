@@ -230,6 +230,7 @@ _SHOWN_FACTS: Final = (
     ("provider", "provider", str),
     ("not_judged", "not judged", lambda keys: _listed(part_label(key) for key in keys)),
     ("attempts", "attempts", str),
+    ("process", "process", str),
     ("number", "revision", str),
     ("term", "word", str),
     ("pattern", "looks for", lambda pattern: str(pattern)[:80]),

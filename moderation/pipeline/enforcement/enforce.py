@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import transaction
 
 from moderation import queries
+from moderation.coordination.own_process import own_name
 from moderation.delivery.hints import Hint
 from moderation.errors import ProviderRejected
 from moderation.models import (
@@ -557,5 +558,7 @@ def _event(case: _Case) -> Event:
             "effects": list(case.effects),
             "status": case.post.status,
             "visibility": case.post.visibility,
+            # Who was at work, for whoever looks into it at night; tests and commands have no name.
+            **({"process": name} if (name := own_name()) else {}),
         },
     )

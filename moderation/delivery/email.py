@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import smtplib
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,8 @@ _AUTOMATIC: Final = {"Auto-Submitted": "auto-generated"}
 # Whoever signs up with another's address must not be able to fill their inbox.
 MOST_A_DAY: Final = 20
 _LIMIT: Final = Limit(burst=MOST_A_DAY, per_second=MOST_A_DAY / 86_400)
+# 5.1: a wrong address. 5.2: a mailbox that is closed or full.
+_OF_THE_MAILBOX: Final = re.compile(rb"5\.[12]\.\d")
 NO_ADDRESS: Final = "no_address"
 MOVED_ON: Final = "post_moved_on"
 TOO_MANY: Final = "too_many_notices"
@@ -81,6 +84,7 @@ def send(notice: Notice) -> Handover:
         return Handover(
             error=_name_of(error),
             is_final=_is_refused_for_good(error),
+            is_well=_is_no_such_mailbox(error),
             latency_ms=(time.monotonic() - began) * 1000,
             request=request,
         )
@@ -133,6 +137,16 @@ def _code_of(error: Exception) -> int | None:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next((code for code, _ in error.recipients.values()), None)
     return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None
+
+
+def _is_no_such_mailbox(error: Exception) -> bool:
+    """Whether the server says, by the codes of RFC 3463, that this very mailbox is the trouble.
+
+    A bare 550 may as well mean that it takes no mail of ours at all.
+    """
+    if not isinstance(error, smtplib.SMTPRecipientsRefused):
+        return False
+    return all(_OF_THE_MAILBOX.match(said) for _, said in error.recipients.values())
 
 
 def _is_refused_for_good(error: Exception) -> bool:

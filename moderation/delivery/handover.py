@@ -33,7 +33,8 @@ class Handover:
     """How an attempt ended. `error` is a short code, "" when it was delivered.
 
     `skipped` says that there was nothing to hand over, `is_final` that trying again cannot help,
-    `is_gone` that the endpoint wants nothing more, `slows_down` that it wants less.
+    `is_gone` that the endpoint wants nothing more, `slows_down` that it wants less, `is_well` that
+    it answered as it should and what failed is about this one message alone.
     """
 
     delivered: bool = False
@@ -41,6 +42,7 @@ class Handover:
     is_final: bool = False
     is_gone: bool = False
     slows_down: bool = False
+    is_well: bool = False
     retry_after_seconds: float | None = None
     error: str = ""
     status: int | None = None

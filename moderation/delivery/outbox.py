@@ -220,7 +220,7 @@ def _next(endpoint: Endpoint, message: OutboxMessage, handover: Handover) -> dic
 def _note(endpoint: Endpoint, handover: Handover) -> None:
     """Note on the endpoint whether it works, and for how long it is spared."""
     row = Endpoint.objects.filter(pk=endpoint.pk)
-    if handover.delivered:
+    if handover.delivered or handover.is_well:
         if endpoint.failing_since or endpoint.spared_until:
             row.update(failing_since=None, spared_until=None)
         return

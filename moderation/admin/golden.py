@@ -78,7 +78,7 @@ class GoldenItemAdmin(ScopedAdmin):
         "created_at",
     )
     list_filter = (CommunityFilter, "category", "active")
-    list_select_related = ("community", "made_by", "decision__post")
+    list_select_related = ("community", "made_by", "decision__post", "decision__enforcement")
     ordering = ("-id",)
 
     def get_urls(self) -> list[URLPattern]:
@@ -108,7 +108,12 @@ class GoldenItemAdmin(ScopedAdmin):
 
     @admin.display(description="Right answer", ordering="action")
     def right_answer(self, item: GoldenItem) -> str:
-        return words.answer_label(item.action)
+        label = words.answer_label(item.action)
+        enforcement = getattr(item.decision, "enforcement", None)
+        if enforcement is None or enforcement.reversed_at is None:
+            return label
+        is_contradicted = item.decision is not None and item.action == item.decision.action
+        return f"{label} (reversed since: not asked)" if is_contradicted else label
 
     @admin.display(description="Post, as it was decided")
     def post(self, item: GoldenItem) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from moderation import queries
@@ -117,6 +117,10 @@ def _open_to(moderator: User) -> QuerySet[BlindCheck]:
             decision__post__author__erased_at__isnull=True,
             golden__decision__post__author__erased_at__isnull=True,
         )
+        .exclude(
+            golden__decision__enforcement__reversed_at__isnull=False,
+            golden__action=F("golden__decision__action"),
+        )
         .exclude(Exists(_passed_by(moderator)))
         .select_related("community", "decision__post__parent", "golden__decision__post__parent")
     )
@@ -175,6 +179,7 @@ def _take_golden(moderator: User) -> BlindCheck | None:
         )
         .select_related("decision__review")
         .exclude(made_by=moderator)
+        .exclude(contradicted())
         .exclude(Exists(asked))
         .exclude(Exists(known))
         .order_by("pk")
@@ -196,6 +201,11 @@ def _take_golden(moderator: User) -> BlindCheck | None:
     if is_new:
         _count_exposure(item.decision, moderator)
     return _open_to(moderator).filter(pk=check.pk).first()
+
+
+def contradicted() -> Q:
+    """Match golden items that teach the answer of a decision which was reversed since."""
+    return Q(decision__enforcement__reversed_at__isnull=False, action=F("decision__action"))
 
 
 def _count_exposure(decision: Decision | None, moderator: User) -> None:

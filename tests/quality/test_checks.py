@@ -287,3 +287,29 @@ def test_a_golden_item_is_explained_and_shows_something(
         with pytest.raises(InvalidFields):
             golden_items.keep_golden(item=item, user=lea)
     assert not GoldenItem.objects.exists()
+
+
+def test_what_was_overturned_is_not_taught_any_more(
+    garden: Community, decide: Decide, lea: User, cy: User
+) -> None:
+    decision = decide()
+    item = GoldenItem(
+        community=garden,
+        decision=decision,
+        action=Action.BLOCK,
+        category=Category.HARASSMENT,
+        explanation="It insults somebody.",
+    )
+    golden_items.keep_golden(item=item, user=lea)
+    in_hand = next_check(moderator=cy)
+    assert in_hand is not None
+    reverse_enforcement(
+        enforcement_id=decision.enforcement.pk, moderator=lea, reason="It was a joke."
+    )
+    assert next_check(moderator=cy) is None
+    with pytest.raises(Conflict):
+        answer_check(check_id=in_hand.pk, moderator=cy, action=Action.BLOCK)
+    # What the leads have agreed on since is asked.
+    item.action = Action.ALLOW
+    golden_items.keep_golden(item=item, user=lea)
+    assert next_check(moderator=cy) == in_hand

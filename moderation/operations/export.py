@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -38,6 +39,8 @@ COLUMNS: Final = (
 CHUNK = 500
 # What makes a spreadsheet read a cell as a formula, in ASCII and in full width.
 _FORMULA_STARTS = tuple("=+-@\t\r\n\x00＝＋－＠")
+# A number below zero is a number.
+_NUMBER = re.compile(r"-\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
 def start_export(*, community: Community, since: datetime, until: datetime, user: User) -> str:
@@ -100,7 +103,9 @@ def file_name(operation_id: str) -> str:
 def safe_cell(value: object) -> str:
     """Return a cell that no spreadsheet takes for a formula."""
     text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    if not text.lstrip(" ").startswith(_FORMULA_STARTS) or _NUMBER.fullmatch(text):
+        return text
+    return f"'{text}"
 
 
 def _decisions(community_id: int, since: datetime, until: datetime) -> QuerySet[Decision]:

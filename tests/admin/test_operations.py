@@ -378,7 +378,6 @@ def test_whoever_moderates_no_longer_gets_no_file(
     [
         ("=1+1", "'=1+1"),
         ("+1", "'+1"),
-        ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\t=1"),
         ("\r=1", "'\r=1"),
@@ -393,6 +392,9 @@ def test_whoever_moderates_no_longer_gets_no_file(
         ("", ""),
         (None, ""),
         (0.5, "0.5"),
+        ("-0.1250", "-0.1250"),
+        ("-1+1", "'-1+1"),
+        ("-1\n=2", "'-1\n=2"),
     ],
 )
 def test_no_cell_is_a_formula(value: object, cell: str) -> None:

@@ -178,6 +178,7 @@ lint: $(VENV)/.dev  ## Style, types, import contracts, migrations, production se
 format: $(VENV)/.dev  ## Lay the code out
 	$(BIN)/ruff check --fix-only -q .
 	$(BIN)/ruff format .
+	$(CLEAN_ENV) GATEHOUSE_DATA=$$(mktemp -d) $(BIN)/python manage.py lint_migrations
 
 docs: $(DOCS_VENV)/.docs  ## Make the manual a site in docs/_build/html, to be read without a network
 	$(DOCS_VENV)/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html

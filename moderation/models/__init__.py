@@ -1,6 +1,7 @@
 """What is kept, and the constraints that keep it true."""
 
 from moderation.models._encrypted import Ciphertext, EncryptedField
+from moderation.models._operations import AddIndexWhileWriting
 from moderation.models.access import ApiKey, IdempotencyRecord
 from moderation.models.appeals import Appeal, AppealMessage
 from moderation.models.audit import AuditCheckpoint, AuditEvent, AuditSeal
@@ -47,6 +48,7 @@ from moderation.models.webhooks import Endpoint
 
 __all__ = [
     "INDEFINITELY",
+    "AddIndexWhileWriting",
     "AdminInvitation",
     "ApiKey",
     "Appeal",

@@ -173,12 +173,12 @@ lint: $(VENV)/.dev  ## Style, types, import contracts, migrations, production se
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(CLEAN_ENV) GATEHOUSE_DATA=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CLEAN_ENV) GATEHOUSE_DATA=$$(mktemp -d) $(BIN)/python manage.py lint_migrations
 	$(CLEAN_ENV) $(PRODUCTION) $(BIN)/python -W error manage.py check --deploy --fail-level WARNING
 
 format: $(VENV)/.dev  ## Lay the code out
 	$(BIN)/ruff check --fix-only -q .
 	$(BIN)/ruff format .
-	$(CLEAN_ENV) GATEHOUSE_DATA=$$(mktemp -d) $(BIN)/python manage.py lint_migrations
 
 docs: $(DOCS_VENV)/.docs  ## Make the manual a site in docs/_build/html, to be read without a network
 	$(DOCS_VENV)/bin/sphinx-build -q -W --keep-going -b html docs docs/_build/html

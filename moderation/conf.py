@@ -133,11 +133,11 @@ class Conf:
     audit_key_file: str = ""
     # Each checkpoint is added to this file too, as a line of JSON; "" for no file.
     audit_checkpoint_file: str = ""
-    # Where authors object by a mail's link, an address with {token} in it, "" where they cannot.
-    appeal_page: str = ""
     # Who was erased, as lines of JSON that name nobody: a restored backup is erased by it again. ""
     # for no list.
     erasures_file: str = ""
+    # Where authors object by a mail's link, an address with {token} in it, "" where they cannot.
+    appeal_page: str = ""
     # Where they see what became of it, an address with {appeal} in it.
     appeal_status_page: str = ""
     # Where readers see what became of their reports, "" where they cannot.

@@ -7,11 +7,10 @@ later release (contract). And no step may keep writers of a large table waiting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import models
 from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations import (
@@ -86,7 +85,7 @@ def look_at(migration: Migration, state: ProjectState) -> Iterator[Finding]:
         yield Finding(f"{migration.app_label}.{migration.name}", "the whole", says)
 
 
-def _flat(operations: list[Operation]) -> Iterator[Operation]:
+def _flat(operations: Sequence[Operation]) -> Iterator[Operation]:
     for operation in operations:
         if isinstance(operation, SeparateDatabaseAndState):
             yield from _flat(operation.database_operations)
@@ -131,7 +130,7 @@ def _unsafe_for_rows(operation: Any, migration: Migration, state: ProjectState) 
         )
 
 
-def _unsafe_column(field: models.Field[Any, Any]) -> Iterator[str]:
+def _unsafe_column(field: Any) -> Iterator[str]:
     if not field.null and not field.has_db_default() and not field.generated and _is_column(field):
         yield "the running version inserts rows without it: give it a db_default, or null=True"
     if _is_column(field) and (field.unique or field.db_index):
@@ -140,11 +139,11 @@ def _unsafe_column(field: models.Field[Any, Any]) -> Iterator[str]:
         yield "has the whole table written anew"
 
 
-def _is_column(field: models.Field[Any, Any]) -> bool:
+def _is_column(field: Any) -> bool:
     return not field.many_to_many
 
 
-def _unsafe_change(before: models.Field[Any, Any], after: models.Field[Any, Any]) -> Iterator[str]:
+def _unsafe_change(before: Any, after: Any) -> Iterator[str]:
     if before.null and not after.null:
         yield "refuses empty values that the running version may write"
     if (after.unique and not before.unique) or (after.db_index and not before.db_index):

@@ -114,7 +114,9 @@ KINDS: Mapping[str, Kind] = {
         503, "Attachments cannot be stored now", "Nothing was stored; repeat it after Retry-After."
     ),
     "provider_unavailable": Kind(
-        503, "The text cannot be looked at now", "Go on without the hint, or ask again later."
+        503,
+        "The text cannot be looked at now",
+        "Nobody has judged it: ask again later, or let a person look. A hint can be done without.",
     ),
 }
 

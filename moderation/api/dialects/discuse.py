@@ -142,8 +142,8 @@ def _is_owner(key: ApiKey, request: Request) -> bool:
 def _read(request: Request) -> _Asked:
     """Raises `InvalidFields`, and `NotFound` for a project that is not the key's."""
     fields = Fields(request.data)
-    asked = _nested(fields, "request")
-    media = _nested(asked, "media")
+    asked = _nested(fields, "request", place="request")
+    media = _nested(asked, "media", place="request.media")
     text = media.text("text", most=get_conf().max_body_chars)
     image_urls, gif_urls = _read_urls(media, "image_url"), _read_urls(media, "gif_url")
     if len(image_urls) + len(gif_urls) > MAX_URLS:
@@ -161,11 +161,12 @@ def _read(request: Request) -> _Asked:
     return _Asked(_community(request, number), text, image_urls, gif_urls, trace)
 
 
-def _nested(fields: Fields, name: str) -> Fields:
+def _nested(fields: Fields, name: str, *, place: str) -> Fields:
+    """Return what must be there; all that is missing in it is told with its place as well."""
     found = fields.nested(name)
     if found is None:
         fields.note(name, "is required")
-        return Fields({}, wrong=fields.wrong)
+        return Fields({}, place=f"{place}.", wrong=fields.wrong)
     return found
 
 

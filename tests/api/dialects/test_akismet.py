@@ -247,6 +247,8 @@ def test_there_is_no_word_for_what_nobody_judged(client, scored):
     assert answer.status_code == 503
     assert answer["X-akismet-debug-help"]
     assert answer.content not in (b"true", b"false")
+    # Nor advice that could be taken for one.
+    assert b"let a person look" in answer.content
 
 
 def test_one_judge_of_two_that_fails_calls_nothing_ham(client, community):

@@ -409,6 +409,11 @@ def test_a_body_that_is_no_good_is_refused(client, body):
     assert answer.json().keys() == {"detail"}
 
 
+def test_what_is_missing_is_named_with_its_place(client):
+    answer = client.send("POST", ADDRESS, {})
+    assert answer.json() == {"detail": "request: is required; request.media: is required"}
+
+
 def test_addresses_of_both_kinds_are_counted_together(client):
     urls = ["https://192.0.2.1/a"] * 11
     assert client.check(image_url=urls, gif_url=urls).status_code == 400

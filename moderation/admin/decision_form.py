@@ -13,7 +13,7 @@ from django.http import QueryDict
 from moderation.admin.reasons import ReasonGroup, offered
 from moderation.models import Review
 from moderation.pipeline.review import review as stage
-from moderation.policy.sanctions import MOST_DAYS, Asked, default_for
+from moderation.policy.sanctions import MOST_DAYS, UNFITTING, Asked, default_for, fits
 from moderation.vocabulary import Action, Category, DeskAction, Sanction
 
 # What each button of the rail asks for, as the log tells it.
@@ -156,6 +156,19 @@ class DecisionForm(forms.Form):
                 else Asked(Sanction.NONE)
             )
         return action, self._reason(filled), asked, category
+
+    def what_is_wrong(self) -> list[str]:
+        """Return why what is filled in so far would be refused, but for what is still missing."""
+        action, _, asked, _ = self.chosen()
+        found = [
+            f"{self.fields[name].label}: {wrong}"
+            for name, errors in self.errors.items()
+            if name in ("picked", "own_words", "category", "legal_ground", "sanction", "days")
+            for wrong in errors
+        ]
+        if action != DeskAction.ESCALATE and not fits(asked, Action(action)):
+            found.append(UNFITTING)
+        return found
 
     def _chosen_action(self, action: str, picked: str) -> DeskAction:
         """Return the action; without one what the picked reason suits, else rejecting."""

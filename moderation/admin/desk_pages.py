@@ -383,8 +383,9 @@ def _deciding(review: Review, reader: User, preferences: DeskPreferences) -> dic
 
 def _preview(review: Review, form: DecisionForm) -> dict[str, Any]:
     action, reason, asked, category = form.chosen()
-    if action is DeskAction.ESCALATE:
-        return {"action": action, "reason": reason, "foreseen": None, "statement": None}
+    wrong = form.what_is_wrong()
+    if wrong or action is DeskAction.ESCALATE:
+        return {"action": action, "reason": reason, "wrong": wrong}
     decided = Action(action.value)
     return {
         "action": action,

@@ -96,6 +96,11 @@ def default_for(action: Action) -> Asked:
     return Asked(Sanction.STRIKE if action is Action.BLOCK else Sanction.NONE)
 
 
+UNFITTING: Final = (
+    "Only what is blocked brings its author a sanction; a post under a note at most a warning."
+)
+
+
 def fits(asked: Asked, action: Action) -> bool:
     """Whether a decision may bring this: who is let through gets at most a warning."""
     if action is Action.BLOCK:

@@ -31,7 +31,7 @@ from moderation.pipeline.enforcement.statement import (
 )
 from moderation.pipeline.known.reposts import remember_rejected
 from moderation.pipeline.review import reported
-from moderation.policy.sanctions import MOST_DAYS, Asked, default_for, fits
+from moderation.policy.sanctions import MOST_DAYS, UNFITTING, Asked, default_for, fits
 from moderation.vocabulary import (
     Action,
     Category,
@@ -133,10 +133,7 @@ def _check(
         raise InvalidSubmission("State the reason: the author will read it.")
     sanction = sanction or default_for(action)
     if not fits(sanction, action):
-        raise InvalidSubmission(
-            "Only what is blocked brings its author a sanction; a post under a note at most a "
-            "warning."
-        )
+        raise InvalidSubmission(UNFITTING)
     if sanction.duration is not None and not (
         timedelta(0) < sanction.duration <= timedelta(days=MOST_DAYS)
     ):

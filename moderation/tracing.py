@@ -253,6 +253,23 @@ def traceparent(about: str = "") -> str:
     return open_here[0].span.traceparent if open_here else ""
 
 
+_MOST_ALIKE = 10
+_alike: dict[str, int] = {}
+
+
+def among_the_first(carried: str) -> str:
+    """Return what is carried for the first few in this process who ask, then "".
+
+    A thousand pages that are told the same are one story, not a thousand spans.
+    """
+    if not carried:
+        return ""
+    if len(_alike) > 1_000:
+        _alike.clear()
+    _alike[carried] = _alike.get(carried, 0) + 1
+    return carried if _alike[carried] <= _MOST_ALIKE else ""
+
+
 def headers() -> dict[str, str]:
     """Return what tells a receiver in which trace it is called: nothing when in none."""
     found = traceparent()

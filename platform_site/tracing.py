@@ -7,7 +7,6 @@ what it cannot send.
 
 from __future__ import annotations
 
-import atexit
 import gzip
 import hashlib
 import logging
@@ -18,11 +17,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cached_property
+from multiprocessing.util import Finalize
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from celery.signals import worker_process_shutdown
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
@@ -84,7 +85,9 @@ def start() -> None:
     exporter = CollectorExporter.from_environment()
     recorder = Recorder(exporter)
     tracing.record_with(recorder)
-    atexit.register(recorder.close)
+    # Servers' and Celery's children end without atexit; each has a way of its own.
+    Finalize(None, recorder.close, exitpriority=0)
+    worker_process_shutdown.connect(recorder.end_child, weak=False)
 
 
 class Recorder:
@@ -145,7 +148,11 @@ class Recorder:
         """Send what is there; for tests, and for whoever ends by a signal."""
         self._provider.force_flush()
 
+    def end_child(self, **_: object) -> None:
+        self.close()
+
     def close(self) -> None:
+        """Send what is there, for a short while, and nothing more. Can be called again."""
         if "_provider" in self.__dict__:
             if isinstance(self.exporter, CollectorExporter):
                 self.exporter.ends_at = time.monotonic() + FAREWELL_SECONDS

@@ -54,12 +54,12 @@ class AuthorTimeline:
     is_cut: bool
 
 
-def post_timeline(post: Post, *, opens_notes: bool) -> list[Step]:
-    """Return a post's steps, the latest first."""
+def post_timeline(post: Post, *, opens_notes: bool, most: int | None = None) -> list[Step]:
+    """Return a post's steps, the latest first: all, or the newest."""
     events = list(
         AuditEvent.objects.filter(subject_kind="post", subject_id=str(post.pk)).order_by(
             "-sequence"
-        )
+        )[:most]
     )
     names = actor_names(events)
     return [

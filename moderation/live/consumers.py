@@ -109,7 +109,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
     async def forward(self, event: Hint) -> None:
         said = {key: value for key, value in event.items() if key not in ("type", tracing.FACT)}
-        carried = event.get(tracing.FACT, "")
+        carried = tracing.among_the_first(event.get(tracing.FACT, ""))
         with tracing.resume(
             "tell a page", (carried,), kind="consumer", consumer=type(self).__name__
         ):

@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from django.db import DatabaseError
+
 from moderation import queries, tracing
 from moderation.conf import get_conf
 from moderation.delivery import doorbell, websocket
@@ -73,8 +75,7 @@ def sweep() -> set[Lane]:
 def _decide(claims: Sequence[Claim]) -> int:
     if not claims:
         return 0
-    members = partial(traces_of, [item.submission for item in claims])
-    with tracing.batch("decide", members, size=len(claims)):
+    with tracing.batch("decide", partial(_traces_of, claims), size=len(claims)):
         if tracing.is_on():
             _tell_of(claims)
         return _decide_held(claims)
@@ -106,6 +107,15 @@ def _screen(claims: Sequence[Claim]) -> list[Screened]:
     with tracing.span("screen"):
         screened = screen(live)
     return screened + unscreened([item for item in claims if item.gave_up])
+
+
+def _traces_of(claims: Sequence[Claim]) -> list[tracing.Member]:
+    try:
+        return traces_of([item.submission for item in claims])
+    except DatabaseError as error:
+        # Nobody's post fails for this.
+        logger.warning("traces_not_read", extra={"error": type(error).__name__})
+        return []
 
 
 def _tell_of(claims: Sequence[Claim]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("opentelemetry.sdk")
 
-from django.test import Client
+from django.test import AsyncClient, Client
 
 from moderation import tracing
 from moderation.errors import ProviderUnavailable
@@ -329,6 +329,23 @@ def test_a_setting_says_what_a_clients_own_trace_is_to_us(
     assert (span.trace == theirs, theirs in span.links) == (is_parent, is_linked)
     assert span.facts["http.response.status_code"] == 401
     assert span.facts["http.route"] == "api/v1/posts"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_server_of_websockets_records_its_requests_too(recorder, collector, settings):
+    first, *others = settings.MIDDLEWARE
+    settings.MIDDLEWARE = [first, "platform_site.tracing.TracedRequests", *others]
+    await AsyncClient().post("/api/v1/posts", {}, headers={"authorization": "Bearer none"})
+    await AsyncClient().post("/accounts/login/", {"login": "cy"})
+    recorder.flush()
+    routes = [span.facts["http.route"] for span in collector.named("POST request")]
+    assert routes == ["api/v1/posts", "accounts/login/"]
+
+
+def test_many_pages_that_are_told_the_same_are_recorded_a_few_times():
+    carried = f"00-{uuid4().hex}-b7ad6b7169203331-01"
+    assert [tracing.among_the_first(carried) for _ in range(12)] == [carried] * 10 + ["", ""]
+    assert tracing.among_the_first("") == ""
 
 
 @pytest.mark.parametrize("nonsense", ["", "00-1-2-01", "x" * 5000, "00-" + "0" * 32 + "-1-01", 7])

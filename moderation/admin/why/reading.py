@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import User
@@ -34,6 +34,8 @@ from moderation.vocabulary import (
 
 # Of each kind, the newest: a page that is read, not searched.
 MOST: Final = 100
+_MOST_JOBS: Final = 20
+_LATE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +116,13 @@ def read_of(post: Post, reader: User) -> Read:
 def _callbacks(jobs: Sequence[ProviderJob]) -> list[CallbackMessage]:
     if not jobs:
         return []
-    tokens = [job.token for job in jobs if job.token]
-    about = Q(token__in=tokens) | Q(job_id__in=[job.job_id for job in jobs], token="")
-    return list(
-        CallbackMessage.objects.filter(
-            about,
-            provider__in={job.provider for job in jobs},
-            # Found by age: nothing called back before the service was asked.
-            received_at__gte=min(job.created_at for job in jobs),
-        ).order_by("-pk")[:MOST]
-    )
+    about = Q()
+    for job in jobs[:_MOST_JOBS]:
+        named = Q(token="", job_id=job.job_id) | Q(token=job.token or "-")
+        # The inbox is found by age: from when a service was asked until it was given up.
+        until = (job.settled_at or job.expires_at) + _LATE
+        about |= Q(named, provider=job.provider, received_at__range=(job.created_at, until))
+    return list(CallbackMessage.objects.filter(about).order_by("-pk")[:MOST])
 
 
 def latest_answers(read: Read) -> list[ProviderResult]:

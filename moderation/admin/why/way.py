@@ -61,7 +61,7 @@ def way_of(read: Read, reader: User) -> Iterator[Entry]:
 def _steps(read: Read, reader: User) -> Iterator[Entry]:
     accepted = {(one.revision, one.reason): one for one in reversed(read.submissions)}
     opens = reader.has_perm("moderation.decide_review")
-    for step in post_timeline(read.post, opens_notes=opens)[:MOST]:
+    for step in post_timeline(read.post, opens_notes=opens, most=MOST):
         first = accepted.get((step.revision or 0, _REASON_OF.get(step.kind, Reason.NEW)))
         lane = f"Lane: {Lane(first.lane).label}." if first and step.kind in _REASON_OF else ""
         yield Entry(

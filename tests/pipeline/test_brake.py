@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core import mail
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from moderation import queries
@@ -253,6 +253,41 @@ def test_it_ends_by_itself_as_the_policy_says_and_on_the_record(community: Commu
     brake.refresh_from_db()
     assert brake.released_at is not None
     assert AuditEvent.objects.get(kind="brake.released").actor_kind == "system"
+
+
+def passes(time: timedelta) -> None:
+    """Let everything that happened lie further back."""
+    BlockTally.objects.update(starts_at=F("starts_at") - time)
+    Brake.objects.update(pulled_at=F("pulled_at") - time, expires_at=F("expires_at") - time)
+
+
+def test_a_flood_that_outlasts_its_brake_pulls_it_again(community: Community) -> None:
+    """What nobody has looked at does not become usual by going on."""
+    use_policy(community, brake={"watch": True, "hours": 1})
+    usually(community)
+    flood(community)
+    [first] = look()
+    for _ in range(6):
+        passes(timedelta(minutes=11))
+        flood(community, rule="toxic.braked", number=200)
+        found = look()
+    [again] = found
+    first.refresh_from_db()
+    assert first.released_at is not None
+    assert again.pk != first.pk
+    assert (again.usual_hits, again.usual_total) == (8, 800)
+
+
+def test_what_a_lead_has_looked_at_is_usual_from_then_on(community: Community, lea: User) -> None:
+    usually(community)
+    flood(community)
+    [brake] = look()
+    release_brake(brake_id=brake.pk, user=lea)
+    for _ in range(8):
+        passes(timedelta(minutes=11))
+        Brake.objects.update(released_at=F("released_at") - timedelta(minutes=11))
+        flood(community, number=200)
+        assert look() == []
 
 
 def test_a_policy_may_leave_its_end_to_people(community: Community) -> None:

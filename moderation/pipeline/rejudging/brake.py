@@ -118,6 +118,9 @@ def _hold_mark() -> TallyMark | None:
 
 
 _Key = tuple[int, datetime, str, str]
+# Kind and name, as they stand in a tally and in a brake.
+_Name = tuple[str, str]
+_Times = tuple[datetime, datetime]
 
 
 def _tallies(rows: Iterable[tuple[int, str, str | None, datetime]]) -> Counter[_Key]:
@@ -162,12 +165,10 @@ def _pull(community_id: int, now: datetime) -> list[Brake]:
     policy = queries.policy_of(community.policy_id)
     if not policy.watches_rates:
         return []
-    rates = _rates(community_id, now)
-    recent_total, usual_total = rates.pop((_ALL, ""), (0, 0))
     exceeding = {
-        key: (Share(recent, recent_total), Share(usual, usual_total))
-        for key, (recent, usual) in rates.items()
-        if key[1] and exceeds_usual(Share(recent, recent_total), Share(usual, usual_total))
+        key: (recent, usual)
+        for key, (recent, usual) in _rates(community_id, now).items()
+        if exceeds_usual(recent, usual)
     }
     rules = {key: found for key, found in exceeding.items() if key[0] == BrakeKind.RULE}
     if rules or _rule_was_pulled(community_id, now):
@@ -185,8 +186,22 @@ def _pull(community_id: int, now: datetime) -> list[Brake]:
     ]
 
 
-def _rates(community_id: int, now: datetime) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return hits by kind and name: lately, and before that."""
+def _rates(community_id: int, now: datetime) -> dict[_Name, tuple[Share, Share]]:
+    """Return the share of blocks by kind and name: lately, and before that."""
+    counted = _hits(community_id, now)
+    recent_total, usual_total = counted.pop((_ALL, ""), (0, 0))
+    rates = {
+        name: (Share(recent, recent_total), Share(usual, usual_total))
+        for name, (recent, usual) in counted.items()
+        if name[1]
+    }
+    for name, times in _floods(community_id, now).items():
+        if name in rates:
+            rates[name] = (rates[name][0], _usual_without(times, community_id, name, now))
+    return rates
+
+
+def _hits(community_id: int, now: datetime) -> dict[_Name, tuple[int, int]]:
     border = _bucket(now - RECENT)
     tallies = BlockTally.objects.filter(community_id=community_id, starts_at__gte=now - USUAL)
     rows = (
@@ -198,6 +213,38 @@ def _rates(community_id: int, now: datetime) -> dict[tuple[str, str], tuple[int,
         .order_by()
     )
     return {(row["kind"], row["name"]): (row["recent"], row["usual"]) for row in rows}
+
+
+def _floods(community_id: int, now: datetime) -> dict[_Name, list[_Times]]:
+    """Return when brakes were on that no person has released: what came then was not usual.
+
+    Otherwise a flood that outlasts its brake would be taken for what is usual by then.
+    """
+    brakes = Brake.objects.filter(
+        Q(released_at__isnull=True) | Q(released_by__isnull=True),
+        community_id=community_id,
+        pulled_at__gte=now - USUAL - RECENT,
+    )
+    found: dict[_Name, list[_Times]] = {}
+    for brake in brakes:
+        times = (_bucket(brake.pulled_at - RECENT), brake.released_at or now)
+        found.setdefault((brake.kind, brake.name), []).append(times)
+    return found
+
+
+def _usual_without(
+    floods: Iterable[_Times], community_id: int, name: _Name, now: datetime
+) -> Share:
+    calm = BlockTally.objects.filter(
+        community_id=community_id, starts_at__gte=now - USUAL, starts_at__lt=_bucket(now - RECENT)
+    )
+    for begin, end in floods:
+        calm = calm.exclude(starts_at__gte=begin, starts_at__lt=end)
+    counted = calm.aggregate(
+        blocked=Coalesce(Sum("hits", filter=Q(kind=name[0], name=name[1])), 0),
+        total=Coalesce(Sum("hits", filter=Q(kind=_ALL)), 0),
+    )
+    return Share(counted["blocked"], counted["total"])
 
 
 def _rule_was_pulled(community_id: int, now: datetime) -> bool:

@@ -32,6 +32,9 @@ from moderation.pipeline.review.reversal import reverse_enforcement
 from moderation.pipeline.review.review import decide_review
 from moderation.pipeline.review.undo import undo_decision
 from moderation.policy.sanctions import Asked
+from moderation.queries import database_now
+from moderation.queries.conduct import conduct_of
+from moderation.queries.statements import statements_of
 from moderation.vocabulary import (
     Action,
     DeliveryState,
@@ -154,6 +157,34 @@ def test_after_an_undo_the_same_moderator_decides_again(
     deliver()
     assert told(receiver) == ["decision.approved"]
     assert Post.objects.get().visibility == Visibility.PUBLIC
+
+
+def test_an_undone_warning_hides_the_post_again_and_leaves_no_mark_on_its_author(
+    garden: Community, endpoint: Endpoint, receiver: Receiver, ada: User
+) -> None:
+    review = queued(garden)
+    before = Post.objects.get()
+    decision = decide_review(
+        review_id=review.pk,
+        moderator=ada,
+        action=Action.WARN,
+        reason="Mind the tone.",
+        seen_revision=1,
+        sanction=Asked(Sanction.WARNING),
+    )
+    assert Post.objects.get().visibility == Visibility.PUBLIC
+    [given] = [one for one in statements_of(before) if one.enforcement.decision == decision]
+    undo_decision(decision_id=decision.pk, moderator=ada)
+    post = Post.objects.get()
+    assert (post.status, post.visibility) == (before.status, before.visibility)
+    given.enforcement.refresh_from_db()
+    assert given.enforcement.reversed_at is not None
+    # Nobody has warned them: the next one is the first.
+    assert not conduct_of(post.author, database_now()).was_warned
+    assert Review.objects.get().state == ReviewState.OPEN
+    pass_time(60)
+    deliver()
+    assert told(receiver) == []
 
 
 def test_only_whoever_decided_undoes_it_and_once(garden: Community, ada: User) -> None:

@@ -564,6 +564,22 @@ def test_an_appeal_goes_on_when_nobody_can_judge_again(blocked, community, ada, 
     assert answer(appeal, ada).state == AppealState.OVERTURNED
 
 
+def test_an_appeal_goes_on_when_its_route_names_a_service_that_was_removed(
+    blocked, community, ada, monkeypatch
+):
+    post, enforcement = blocked
+    with monkeypatch.context() as while_it_was_there:
+        route_appeals_to_careful(community, while_it_was_there)
+        appeal = appeal_of(post, enforcement)
+    drain_all()
+    opinion = opinion_on(appeal)
+    assert not opinion.is_judged
+    assert opinion.why_none
+    post.refresh_from_db()
+    assert post.status == Status.REJECTED
+    assert answer(appeal, ada).state == AppealState.OVERTURNED
+
+
 def test_the_appealed_text_is_judged_again_whatever_the_author_wrote_since(
     decided, community, monkeypatch
 ):

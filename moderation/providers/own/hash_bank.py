@@ -20,6 +20,8 @@ from moderation.vocabulary import Category, Outcome, Part
 
 # How long a change to the bank may take to be noticed by every process.
 RELOAD_SECONDS = 5.0
+# What hashes with edges put back are made from is scaled down to at most this much in any case.
+_ENOUGH = (512, 512)
 # More matches of one part tell a moderator nothing new.
 _MAX_MATCHES = 20
 
@@ -159,6 +161,8 @@ def _hash_of_file(path: Path) -> str:
 def _uncut_hashes_of_file(path: Path) -> list[str]:
     try:
         with Image.open(path) as image:
+            # A large JPEG is decoded at a fraction of its size, in a quarter of the time.
+            image.draft("RGB", _ENOUGH)
             return uncut_hashes(image.convert("RGB"))
     except (OSError, UnidentifiedImageError):
         return []

@@ -22,6 +22,7 @@ from typing import Any, Final
 from django.db.models import Q
 
 from moderation.models import Appeal, Community, Report, Statement
+from moderation.models.enforcement import UNDONE
 from moderation.policy.reasons import OWN_INITIATIVE
 from moderation.transparency.records import FILED, record_of
 from moderation.transparency.schema import words
@@ -205,6 +206,9 @@ class Measure:
 def _measures(asked: Asked) -> list[Measure]:
     rows = Statement.objects.filter(
         asked.period.holds("issued_at"), community__in=asked.communities
+    ).exclude(
+        # Nobody was ever told of it, the register neither.
+        enforcement__reversal_reason=UNDONE
     )
     found = []
     for statement in rows.order_by("pk").iterator(_CHUNK):

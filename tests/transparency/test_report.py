@@ -11,9 +11,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from moderation.models import Appeal, Community, Enforcement, Statement
+from moderation.pipeline.review.review import decide_review
+from moderation.pipeline.review.undo import undo_decision
 from moderation.transparency.report import Asked, Period, write_report
-from moderation.vocabulary import AppealState
-from tests.factories import CommunityFactory, UserFactory
+from moderation.vocabulary import Action, AppealState
+from tests.admin.situations import queued
+from tests.factories import CommunityFactory, UserFactory, make_moderator
 from tests.pipeline.helpers import HARMLESS, THREAT, drain_all, send
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +67,28 @@ def test_what_another_time_or_community_did_is_not_counted(community: Community)
 
     for found in (report(community, OWN_BY_TERMS), report(other, OWN_BY_TERMS, back=9)):
         assert {row["measures"] for row in found} == {"0"}
+
+
+def test_what_was_undone_before_anybody_heard_of_it_is_no_measure(community: Community, settings):
+    settings.MODERATION = {**settings.MODERATION, "undo_seconds": 60.0}
+    ada = make_moderator(community)
+    reviews = [queued(community) for _ in range(2)]
+    first, _ = [
+        decide_review(
+            review_id=review.pk,
+            moderator=ada,
+            action=Action.BLOCK,
+            reason="It insults somebody.",
+            seen_revision=1,
+        )
+        for review in reviews
+    ]
+    undo_decision(decision_id=first.pk, moderator=ada)
+    assert Statement.objects.count() == 2
+
+    rows = report(community, OWN_BY_TERMS)
+
+    assert sum(int(row["measures"]) for row in rows if not row["keyword"]) == 1
 
 
 def test_what_machines_did_alone_is_told_apart(community: Community):

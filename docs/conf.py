@@ -19,7 +19,7 @@ html_theme_options = {"source_repository": ""}
 _GROUP = re.compile(r"^\*\*(?P<caption>.+)\*\*$(?P<lines>(?:\n(?!\*\*).*)+)", re.MULTILINE)
 _PAGE = re.compile(r"\]\((?P<page>[\w/-]+)\.md\)")
 _OUTSIDE = re.compile(
-    r"\[(?P<text>[^\]]+)\]\((?:\.\./)+(?P<path>(?:docker|benchmarks|clients)/[^)#]+)[^)]*\)"
+    r"\[(?P<text>[^\]]+)\]\((?:\.\./)+(?P<path>CHANGELOG\.md|(?:docker|benchmarks|clients)/[^)#]+)[^)]*\)"
 )
 
 

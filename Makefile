@@ -122,7 +122,7 @@ test: $(VENV)/.dev $(VENV)/.vision $(VENV)/.video $(VENV)/.kafka $(VENV)/.s3  ##
 
 # Plain Python, adapters, the embedded command and who may open what know no such services: once is
 # enough.
-ONCE := tests/access tests/deploy tests/docs tests/journeys/test_run.py tests/providers tests/unit
+ONCE := tests/access tests/deploy tests/docs tests/journeys/test_run.py tests/journeys/test_trace.py tests/providers tests/unit
 SERVED := tests $(ONCE:%=--ignore=%)
 
 # Whatever a broker has a part in; the rest does not know which one there is.

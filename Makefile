@@ -82,6 +82,11 @@ $(VENV)/.tracing: requirements-tracing.txt | $(VENV)/.run
 	@$(call PIP_INSTALL,--no-deps -r requirements-tracing.txt)
 	@touch $@
 
+$(VENV)/.sentry: requirements-sentry.txt | $(VENV)/.run
+	@echo "  · Installing what reports errors (Sentry) …"
+	@$(call PIP_INSTALL,--no-deps -r requirements-sentry.txt)
+	@touch $@
+
 $(VENV)/.s3: requirements-s3.txt | $(VENV)/.run
 	@echo "  · Installing what keeps attachments in a bucket (boto3) …"
 	@$(call PIP_INSTALL,--no-deps -r requirements-s3.txt)
@@ -107,7 +112,7 @@ $(DOCS_VENV)/.docs: requirements-docs.txt | $(BIN)/python
 
 # --- Running ----------------------------------------------------------------------------------------
 
-run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision) $(if $(filter 1 yes true,$(VIDEO)),$(VENV)/.video) $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/.tracing)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0, VIDEO=1)
+run: $(VENV)/.run $(if $(filter 0 no false,$(VISION)),,$(VENV)/.vision) $(if $(filter 1 yes true,$(VIDEO)),$(VENV)/.video) $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/.tracing) $(if $(SENTRY_DSN),$(VENV)/.sentry)  ## Run Gatehouse here (PORT, GATEHOUSE_DATA, VISION=0, VIDEO=1)
 	@exec $(BIN)/python -m platform_site.embedded
 
 # --- Testing ----------------------------------------------------------------------------------------
@@ -196,6 +201,7 @@ lock: $(VENV)/.dev  ## Compile pyproject.toml's short lists into requirements*.t
 	$(LOCK) --group video --no-deps -o requirements-video.txt
 	$(LOCK) --group kafka --no-deps -o requirements-kafka.txt
 	$(LOCK) --group s3 --no-deps -o requirements-s3.txt
+	$(LOCK) --group sentry --no-deps -o requirements-sentry.txt
 	$(LOCK) --group tracing --no-deps -o requirements-tracing.txt
 	$(LOCK) --group training --no-deps -o requirements-training.txt
 	$(LOCK) pyproject.toml --extra dev --group contract -o requirements-contract.txt

@@ -4,7 +4,16 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_ready, worker_shutdown
+from celery.signals import (
+    beat_init,
+    task_postrun,
+    task_prerun,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+)
+
+from platform_site import task_ids
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_site.settings")
 
@@ -46,3 +55,5 @@ worker_init.connect(prepare_worker)
 worker_ready.connect(tell_of_worker)
 worker_shutdown.connect(tell_of_its_end)
 beat_init.connect(prepare_scheduler)
+task_prerun.connect(task_ids.bind)
+task_postrun.connect(task_ids.unbind)

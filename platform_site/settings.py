@@ -14,6 +14,7 @@ from kombu import Exchange, Queue
 from moderation.tracing import add_to_log
 from moderation.vocabulary import Dialect, Lane
 from platform_site import env
+from platform_site.log_errors import without_content
 
 # --- Where things are -----------------------------------------------------------------------------
 
@@ -24,7 +25,7 @@ ROOT_URLCONF = "platform_site.urls"
 WSGI_APPLICATION = "platform_site.wsgi.application"
 ASGI_APPLICATION = "platform_site.asgi.application"
 
-# --- Traces: what OpenTelemetry's own variables say; without a collector nothing is imported -------
+# --- Traces: what OpenTelemetry's own variables say; without a collector nothing is imported ------
 
 TRACING = env.read_tracing(
     env.read("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.read("OTEL_EXPORTER_OTLP_ENDPOINT")
@@ -94,7 +95,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "moderation.apps.ModerationConfig",
     "platform_site.forum.apps.ForumConfig",
-    "platform_site.upkeep",
+    "platform_site.upkeep.apps.UpkeepConfig",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -121,7 +122,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "platform_site.request_logs.RequestLogs",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -469,6 +470,8 @@ REQUEST_LOG_LEVEL = env.read_choice(
 )
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+# RequestIds has made it sane; otherwise the lines of pages would have an id of their own.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 
 _add_extra = structlog.stdlib.ExtraAdder()
 
@@ -495,7 +498,7 @@ LOGGING = {
             "foreign_pre_chain": [*_LOG_STEPS, _add_our_extra],
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                without_content,
                 structlog.processors.JSONRenderer(),
             ],
         },
@@ -526,6 +529,11 @@ structlog.configure(
     wrapper_class=structlog.stdlib.BoundLogger,
     cache_logger_on_first_use=True,
 )
+
+# --- Error reports: nothing is sent, nor imported, without an address -----------------------------
+
+SENTRY_DSN = env.secret("SENTRY_DSN")
+SENTRY_ENVIRONMENT = env.read("SENTRY_ENVIRONMENT", "production")
 
 # --- Moderation: what moderation/conf.py has defaults for, and says what each is for --------------
 

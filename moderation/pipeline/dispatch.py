@@ -31,6 +31,8 @@ from moderation.vocabulary import Lane
 logger = logging.getLogger(__name__)
 
 RETRY_SEARCH_SECONDS = 1.0
+# Of a batch that failed: enough to find it, and no page of ids.
+MOST_NAMED = 10
 
 SCREENING_LANES = (Lane.SCREEN_HIGH, Lane.SCREEN, Lane.SCREEN_LOW, Lane.MEDIA, Lane.RESCAN)
 
@@ -92,7 +94,8 @@ def _decide_held(claims: Sequence[Claim]) -> int:
         hints += keep_opinions([item for item in judged if item.is_for_appeal])
     except Exception as error:
         # Nothing was decided: the rows go back, wait a little, and in the end reach a person.
-        logger.exception("batch_failed", extra={"size": len(claims)})
+        posts = [str(item.submission.post_id) for item in claims[:MOST_NAMED]]
+        logger.exception("batch_failed", extra={"size": len(claims), "posts": posts})
         tracing.tell_all(failed=type(error).__name__)
         release(claims, error=type(error).__name__)
         return 0

@@ -31,10 +31,10 @@ class FirstAdminForm(BaseUserCreationForm):  # type: ignore[type-arg]
 @require_http_methods(["GET", "HEAD", "POST"])
 def first_admin(request: HttpRequest, token: str) -> HttpResponse:
     """Ask who the first administrator is, and make them; the link serves once."""
+    form = FirstAdminForm(request.POST if request.method == "POST" else None)
     try:
         first.take_turn(str(request.META.get("REMOTE_ADDR", "")))
         first.check(token)
-        form = FirstAdminForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             first.accept(
                 token,

@@ -93,7 +93,7 @@ def test_everything_is_installed_by_its_hash():
 
 
 def test_the_extras_are_off_and_the_licence_is_told():
-    for extra in ("VISION", "VIDEO", "KAFKA", "TRACING", "S3"):
+    for extra in ("VISION", "VIDEO", "KAFKA", "TRACING", "S3", "SENTRY"):
         assert f"ARG {extra}=0" in DOCKERFILE
         assert (files.ROOT / f"requirements-{extra.lower()}.txt").is_file()
     assert "AGPL-3.0" in DOCKERFILE

@@ -8,11 +8,13 @@ from typing import Any
 project = "Gatehouse"
 extensions = ["myst_parser", "sphinx_copybutton"]
 root_doc = "README"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_static"]
 myst_heading_anchors = 4
 html_theme = "furo"
 html_title = "Gatehouse"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["manual.css"]
 # Nothing of the site is fetched from elsewhere: it can be read without a network.
 html_theme_options = {"source_repository": ""}
 

@@ -18,7 +18,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_POST
 
 from moderation.admin import words
-from moderation.admin.display import SeenText, excerpt, seen_text
+from moderation.admin.display import SeenText, excerpt, pieces, plainly, seen_text
 from moderation.admin.evidence import Answer, Score, answers
 from moderation.admin.posts import as_html
 from moderation.admin.scoped import CommunityFilter, ReadOnlyAdmin
@@ -438,9 +438,10 @@ class AppealAdmin(ReadOnlyAdmin):
                 **self.admin_site.each_context(request),
                 "is_fullwidth": "1",
                 "title": "Appeal",
-                "subtitle": str(post.author),
+                "subtitle": plainly(str(post.author)),
                 "case": case,
                 "post": post,
+                "author_pieces": pieces(str(post.author)),
                 "text": seen_text(post.title, post.body),
                 "refusal": refusal,
             },

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
+from moderation.admin.display import plainly
 from moderation.admin.scoped import ReadOnlyAdmin, field_names, own_communities
 from moderation.admin.surroundings import staff
 from moderation.admin.timeline import author_timeline, decision_timeline
@@ -44,7 +45,7 @@ def author_view(request: HttpRequest, author_id: int) -> HttpResponse:
         request,
         "author_timeline.html",
         title="On the record",
-        subtitle=str(author),
+        subtitle=plainly(str(author)),
         author=author,
         timeline=found.steps,
         posts=found.posts,

@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from moderation import queries
 from moderation.admin import words
-from moderation.admin.display import Piece, excerpt
+from moderation.admin.display import Piece, excerpt, pieces
 from moderation.admin.evidence import answers
 from moderation.admin.report_panel import reports_panel
 from moderation.admin.timeline import post_timeline
@@ -54,6 +54,7 @@ class Neighbour:
     """A post of the same thread; `is_this` marks the one under review."""
 
     post: Post
+    author: tuple[Piece, ...]
     excerpt: tuple[Piece, ...]
     is_this: bool = False
 
@@ -101,13 +102,16 @@ def _thread(review: Review, reader: User) -> dict[str, Any]:
 
 
 def _neighbour(post: Post, *, is_this: bool = False) -> Neighbour:
-    return Neighbour(post, excerpt(post.title, post.body, limit=400), is_this)
+    return Neighbour(
+        post, pieces(str(post.author)), excerpt(post.title, post.body, limit=400), is_this
+    )
 
 
 def _author(review: Review, reader: User) -> dict[str, Any]:
     author = review.post.author
     return {
         "author": author,
+        "author_pieces": pieces(str(author)),
         "limits": _limits(author),
         "enforcements": [
             Enforced(row, excerpt(row.post.title, row.post.body, limit=80))

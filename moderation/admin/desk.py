@@ -19,6 +19,7 @@ from moderation.admin.display import (
     SeenText,
     changes_between,
     excerpt,
+    pieces,
     seen_text,
     spans_of,
 )
@@ -115,6 +116,8 @@ class Desk:
     review: Review
     post: Post
     author: Author
+    author_pieces: tuple[Piece, ...]
+    channel_pieces: tuple[Piece, ...]
     why: str
     text: SeenText
     answers: tuple[Piece, ...]
@@ -137,6 +140,8 @@ def lay_out(review: Review, reader: User, preferences: DeskPreferences, tab: Tab
         review=review,
         post=post,
         author=post.author,
+        author_pieces=pieces(str(post.author)),
+        channel_pieces=pieces(post.channel),
         why=words.why_here(review),
         text=seen_text(title, body, spans),
         answers=excerpt(post.parent.title, post.parent.body, limit=90) if post.parent else (),

@@ -28,7 +28,7 @@ from moderation.admin import desk
 from moderation.admin.appeals import appeals_shown
 from moderation.admin.context import TABS, tab_named
 from moderation.admin.decision_form import DONE, DecisionForm
-from moderation.admin.display import excerpt
+from moderation.admin.display import excerpt, pieces, plainly
 from moderation.admin.keys import KeysForm, keys_of, shortcuts_of
 from moderation.admin.preferences import LeaseForm, VeilsForm, preferences_of
 from moderation.admin.queue import QueueFilters
@@ -300,7 +300,7 @@ class DeskPages(ReadOnlyAdmin):
             "desk.html",
             {
                 "title": "Review",
-                "subtitle": str(review.post.author),
+                "subtitle": plainly(str(review.post.author)),
                 "desk": desk.lay_out(
                     review, reader, preferences, tab_named(request.GET.get("tab", ""))
                 ),
@@ -367,6 +367,7 @@ def undo_offer(reader: User, preferences: DeskPreferences) -> dict[str, Any] | N
         "decision": decision,
         "done": DONE[decision.action],
         "excerpt": excerpt(decision.post.title, decision.post.body, limit=60),
+        "author_pieces": pieces(str(decision.post.author)),
         "seconds": max(round(get_conf().undo_seconds - passed, 1), 0.0),
         "key": keys_of(preferences)["undo"],
     }

@@ -116,6 +116,11 @@ _WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 
+def plainly(text: str) -> str:
+    """Return a text with the codes of its invisible signs, for where no markup can stand."""
+    return "".join(piece.text for piece in pieces(text))
+
+
 def excerpt(title: str, body: str, *, limit: int = 160) -> tuple[Piece, ...]:
     """Return the beginning of a post on one line."""
     line = " ".join(" · ".join(part for part in (title, body) if part).split())

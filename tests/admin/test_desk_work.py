@@ -85,6 +85,22 @@ def test_each_tab_opens_as_a_page_and_into_one(
     assert fragment.strip()[:80] in page
 
 
+@pytest.mark.parametrize("tab", [tab.name for tab in TABS])
+def test_a_name_that_turns_the_writing_round_is_shown_by_its_code(
+    tab: str, ada: User, garden: Community, as_user: ClientFor
+) -> None:
+    author = AuthorFactory.create(community=garden, name="Bo \u202eevil")
+    review = queued(garden, author=author, channel="gar\u202eden")
+    queued(garden, author=author)
+    client = as_user(ada)
+    shown = client.get(f"{desk_of(review)}?tab={tab}").content.decode()
+    # What the undo bar says of it, on the next item.
+    after = client.post(desk_of(review), DECISION, follow=True).content.decode()
+    for page in (shown, after):
+        assert "U+202E" in page
+        assert "\u202e" not in page
+
+
 def test_a_tab_that_means_nothing_is_the_first_one(
     ada: User, review: Review, as_user: ClientFor
 ) -> None:

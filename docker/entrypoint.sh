@@ -48,7 +48,8 @@ case "$role" in
     # A request that is under way is finished; one that hangs is given up.
     exec granian --interface wsgi --no-ws --host 0.0.0.0 --port "${PORT:-8000}" \
       --workers "$processes" --blocking-threads "$threads" \
-      --respawn-failed-workers --workers-kill-timeout 20 "$@" \
+      --respawn-failed-workers --workers-kill-timeout 20 \
+      --log-config platform_site/granian-log.json "$@" \
       platform_site.wsgi:application
     ;;
   sockets)

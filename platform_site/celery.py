@@ -6,6 +6,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import (
     beat_init,
+    setup_logging,
     task_postrun,
     task_prerun,
     worker_init,
@@ -51,6 +52,11 @@ def tell_of_its_end(**_: object) -> None:
     worker_heart.stop()
 
 
+def leave_logging_alone(**_: object) -> None:
+    """Django has set it up. Celery's own would write other lines between ours."""
+
+
+setup_logging.connect(leave_logging_alone)
 worker_init.connect(prepare_worker)
 worker_ready.connect(tell_of_worker)
 worker_shutdown.connect(tell_of_its_end)

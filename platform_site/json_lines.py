@@ -1,0 +1,14 @@
+"""The formatter of our log lines, for programs that set their own logging up before Django does."""
+
+from __future__ import annotations
+
+from structlog.stdlib import ProcessorFormatter
+
+
+def formatter() -> ProcessorFormatter:
+    """Return what writes a line as the settings say. Named by granian-log.json."""
+    from django.conf import settings
+
+    wanted = dict(settings.LOGGING["formatters"]["json"])
+    wanted.pop("()")
+    return ProcessorFormatter(**wanted)

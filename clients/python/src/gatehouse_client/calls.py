@@ -359,7 +359,10 @@ def _cursor_in(address: str) -> str:
 
 def _post_path(post_id: str) -> str:
     # An id from elsewhere must not name another address.
-    return f"posts/{UUID(post_id)}"
+    try:
+        return f"posts/{UUID(post_id)}"
+    except ValueError:
+        raise ValueError(f"{post_id!r} is no post's id, which is a UUID.") from None
 
 
 def _files(media: Sequence[Media]) -> Sequence[Media]:

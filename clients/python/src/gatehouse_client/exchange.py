@@ -59,8 +59,10 @@ class Settings:
     ) -> Settings:
         """Take what is not given from the environment. Raises `NotConfigured`."""
         chosen = (url or os.environ.get(URL_VARIABLE, "")).strip().rstrip("/")
-        if not chosen.startswith(("https://", "http://")):
+        if not chosen:
             raise NotConfigured(f"Give the server's address, or set {URL_VARIABLE} to it.")
+        if not chosen.startswith(("https://", "http://")):
+            raise NotConfigured(f"{chosen!r} is no address: one begins with https:// or http://.")
         secret = (key or os.environ.get(KEY_VARIABLE, "")).strip()
         if not secret:
             raise NotConfigured(f"Give a key, or set {KEY_VARIABLE} to one.")

@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         # Python would complain once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _NO_READER
+    except UnicodeDecodeError as error:
+        return _complain(ValueError(f"What was read is not in UTF-8: {error}"), chosen, FAILED)
     except (GatehouseError, OSError, ValueError, csv.Error) as error:
         return _complain(error, chosen, FAILED)
     except KeyboardInterrupt:

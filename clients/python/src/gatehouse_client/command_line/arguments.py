@@ -7,6 +7,7 @@ import argparse
 from gatehouse_client._version import __version__
 from gatehouse_client.exchange import KEY_VARIABLE, TIMEOUT_SECONDS, URL_VARIABLE
 
+_LONGEST_SECONDS = 86_400
 _AFTERWORD = f"""\
 {URL_VARIABLE} is the server's address and {KEY_VARIABLE} the key.
 
@@ -39,7 +40,7 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print the server's answer as JSON")
     common.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=TIMEOUT_SECONDS,
         metavar="SECONDS",
         help="how long to wait for an answer",
@@ -110,11 +111,19 @@ def _add_waiting(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--wait",
         nargs="?",
-        type=float,
+        type=_seconds,
         const=60.0,
         metavar="SECONDS",
         help="wait until it is judged (60 seconds unless you say otherwise)",
     )
+
+
+def _seconds(text: str) -> float:
+    """Return a time to wait. Raises `ValueError`, which argparse tells in its own words."""
+    seconds = float(text)
+    if not 0 < seconds <= _LONGEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text} is no time: give seconds above 0, up to a day")
+    return seconds
 
 
 def _hold_together(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> None:

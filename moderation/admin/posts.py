@@ -20,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 
 from moderation.admin import words
 from moderation.admin.desk import enforcements_on
-from moderation.admin.display import Piece, excerpt, seen_text
+from moderation.admin.display import Piece, excerpt, plainly, seen_text
 from moderation.admin.evidence import answers, attachments
 from moderation.admin.proof import changes_of, recorded_proof
 from moderation.admin.queue import queue_place
@@ -130,7 +130,7 @@ class PostAdmin(ReadOnlyAdmin):
             "why.html",
             {
                 "title": f"Why is {subject} {'still visible' if answer.is_visible else 'hidden'}?",
-                "subtitle": str(post.author),
+                "subtitle": plainly(str(post.author)),
                 "post": post,
                 "why": found,
                 "about": about,
@@ -162,7 +162,7 @@ class PostAdmin(ReadOnlyAdmin):
             "post.html",
             {
                 "title": "Post",
-                "subtitle": str(post.author),
+                "subtitle": plainly(str(post.author)),
                 "post": post,
                 "text": seen_text(post.title, post.body),
                 "parent": post.parent,

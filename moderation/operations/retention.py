@@ -60,7 +60,7 @@ LEAST_APPEAL_DAYS: Final = 184
 MOST_ROWS: Final = 2_000
 # Files are removed one by one, and those of a bucket take tens of milliseconds each.
 MOST_FILES: Final = 10
-# A sweeper gives so much of each pause: 20 steps a minute remove 600 rows a second.
+# A sweeper gives so much of each pause: with 0.2 s a step that is 800 rows a second.
 EVERY_SECONDS: Final = 5.0
 AT_MOST_SECONDS: Final = 0.5
 # What a round left because a case was open is looked at again in the next.

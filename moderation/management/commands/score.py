@@ -156,12 +156,12 @@ class _Bar:
         if self._bytes:
             filled = min(_BAR, _BAR * self._source.tell() // self._bytes)
             said = f"[{'#' * filled}{'.' * (_BAR - filled)}] {said}"
-        self._out.write(f"\r{said}", ending="")
+        self._out.write(f"\r{said}", style_func=str, ending="")
         self._out.flush()
 
     def end(self) -> None:
         if self._done and self._out.isatty():
-            self._out.write("")
+            self._out.write("", style_func=str)
 
 
 def _size_of(source: BinaryIO) -> int:

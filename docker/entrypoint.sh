@@ -71,11 +71,11 @@ case "$role" in
     processes=${WORKER_PROCESSES:-2}
     need_count WORKER_PROCESSES "$processes"
     need_lanes "$lanes"
-    exec celery -A platform_site worker --pool=prefork --concurrency="$processes" \
+    exec celery --quiet -A platform_site worker --pool=prefork --concurrency="$processes" \
       --queues="$lanes" --loglevel=INFO --without-gossip --without-mingle "$@"
     ;;
   sweeper) exec python manage.py sweep "$@" ;;
-  scheduler) exec celery -A platform_site beat --loglevel=INFO --pidfile= "$@" ;;
+  scheduler) exec celery --quiet -A platform_site beat --loglevel=INFO --pidfile= "$@" ;;
   reader) exec python manage.py stream_in "$@" ;;
   migrate)
     # Whoever asks for one step, or for help, wants no more than that.

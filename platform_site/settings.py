@@ -514,6 +514,8 @@ LOGGING = {
         "uvicorn": {"handlers": [], "level": "INFO", "propagate": True},
         "uvicorn.access": {"handlers": [], "level": REQUEST_LOG_LEVEL, "propagate": True},
         "axes": {"level": "WARNING"},
+        # A worker's pool: billiard lets none of its lines go further up.
+        "multiprocessing": {"handlers": ["stderr"], "level": "WARNING"},
         # Two lines for each ring of the bell would be most of the log.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

@@ -65,6 +65,7 @@ def worker() -> None:
 
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             f"--concurrency={WORKER_THREADS}",
@@ -80,7 +81,7 @@ def scheduler() -> None:
     """Start what is due at certain times: django-celery-beat's schedule in the database."""
     from platform_site.celery import app
 
-    app.start(["beat", "--loglevel=INFO", "--pidfile="])
+    app.start(["--quiet", "beat", "--loglevel=INFO", "--pidfile="])
 
 
 def sweeper() -> None:

@@ -66,3 +66,20 @@ def test_celery_sets_up_no_logging_of_its_own():
     assert app.log.setup_logging_subsystem(loglevel="INFO")
     assert logging.getLogger("multiprocessing").handlers == before
     assert logging.getLogger().handlers == root
+
+
+def test_what_becomes_of_a_workers_children_is_told_as_json():
+    code = (
+        "import django; django.setup(); from billiard.util import get_logger;"
+        "get_logger().error('Process %r exited', 7)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "platform_site.settings"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert json.loads(done.stderr)["event"] == "Process 7 exited"

@@ -18,7 +18,15 @@ def test_the_command_writes_a_model_that_the_provider_loads(tmp_path: Path) -> N
     data.mkdir()
     write_corpus(data)
     printed = StringIO()
-    call_command("train_text_model", data=data, out=out, seed=3, stdout=printed, stderr=StringIO())
+    call_command(
+        "train_text_model",
+        data=data,
+        out=out,
+        seed=3,
+        without_encoder=True,
+        stdout=printed,
+        stderr=StringIO(),
+    )
     assert json.loads(printed.getvalue())["toxic"]["texts"] > 0
     assert LocalTextProvider(out).is_available()
 

@@ -20,6 +20,11 @@ class Command(BaseCommand):
         parser.add_argument("--data", type=Path, required=True, help="folder with *.jsonl.gz")
         parser.add_argument("--out", type=Path, default=DATA, help="where to write the files")
         parser.add_argument("--seed", type=int, default=TrainingSettings().seed)
+        parser.add_argument(
+            "--without-encoder",
+            action="store_true",
+            help="train the n-gram model alone, which takes two minutes and needs no torch",
+        )
 
     def handle(self, *args: object, **options: object) -> None:
         data, out, seed = options["data"], options["out"], options["seed"]
@@ -28,5 +33,17 @@ class Command(BaseCommand):
         assert isinstance(seed, int)
         if not any(data.glob("*.jsonl.gz")):
             raise CommandError(f"{data} holds no *.jsonl.gz")
-        report = train_files(data, out, settings=TrainingSettings(seed=seed), say=self.stderr.write)
+        try:
+            report = train_files(
+                data,
+                out,
+                settings=TrainingSettings(seed=seed),
+                say=self.stderr.write,
+                with_encoder=not options["without_encoder"],
+            )
+        except ImportError as error:
+            raise CommandError(
+                f"The encoder cannot be trained here: {error}. Install torch 2.13.0 and"
+                " requirements-training.txt (docs/text-model.md), or pass --without-encoder."
+            ) from error
         self.stdout.write(json.dumps(report, indent=2))

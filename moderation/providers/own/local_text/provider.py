@@ -1,24 +1,30 @@
-"""The text provider that needs no network: an n-gram model, word lists and phrases.
+"""The text provider that needs no network: two models, word lists and phrases.
 
-What is judged depends on the language. English: all categories below, by the model and by lists
-and phrases. A language with a word list: `toxic` and `profanity`, by the list. Any other: not
-judged. Listed phrases count in every language. A text without words is clean.
+What is judged depends on the language. English: all categories below, by the models and by lists
+and phrases; the n-gram model reads every text, the encoder those that may not be clean. A language
+with a word list: `toxic` and `profanity`, by the list. Any other: not judged. Listed phrases count
+in every language. A text without words is clean.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import importlib.util
 import re
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
+from zipfile import BadZipFile
 
 import numpy as np
 
+from moderation.errors import ProviderUnavailable
 from moderation.providers.base import Answer, AnyPart, Span, TextPart
+from moderation.providers.own.local_text.encoder import ENCODER_FILE, PIECES_FILE, Encoder
+from moderation.providers.own.local_text.judges import JUDGES_FILE, read_blend
 from moderation.providers.own.local_text.languages import ENGLISH, Guess, LanguageGuesser
 from moderation.providers.own.local_text.lexicon import (
     Entry,
@@ -37,6 +43,8 @@ DATA = Path(__file__).parent / "data"
 MODEL_FILE = "ngram.npz"
 LEXICON_FILE = "lexicon.tsv.gz"
 ENGLISH_WORDS_FILE = "english.txt.gz"
+_FILES = (MODEL_FILE, LEXICON_FILE, ENGLISH_WORDS_FILE, JUDGES_FILE)
+_ENCODER_FILES = (ENCODER_FILE, PIECES_FILE)
 
 Scores = dict[Category, float]
 
@@ -47,6 +55,8 @@ _WINDOW_CHARS = 500
 _OVERLAP_CHARS = 60
 # Pieces grow beyond this number: 100,000 characters stay far below 200 ms.
 _MAX_WINDOWS = 400
+# Of a long text the encoder reads the pieces that the n-gram model finds worst.
+_MAX_ENCODED = 6
 _MAX_SPANS = 40
 # From here on a score may lead to an action, so people want to see what drove it.
 _EXPLAINED_FROM = 0.5
@@ -88,14 +98,16 @@ class _Reading:
 
 
 class _Knowledge:
-    """The files under `data`, loaded."""
+    """The files under `data`, loaded; without the encoder where it is not to be asked."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_quick: bool) -> None:
         self.model = NgramModel.load(folder / MODEL_FILE)
         self.lexicon = Lexicon.load(folder / LEXICON_FILE)
         words = gzip.decompress((folder / ENGLISH_WORDS_FILE).read_bytes()).decode()
         self.guesser = LanguageGuesser(frozenset(words.split()))
         self.categories = tuple(Category(name) for name in self.model.categories)
+        self.blend = None if is_quick else read_blend(folder)
+        self.encoder = None if self.blend is None else Encoder.load(folder)
 
 
 class LocalTextProvider:
@@ -103,15 +115,16 @@ class LocalTextProvider:
 
     Scores are probabilities on the assumption of a forum with few violations (the model card,
     docs/text-model.md, has the shares). The files are loaded at the first call and shared by all
-    threads.
+    threads. A quick one leaves the encoder out: coarser, and several times as fast.
     """
 
     name: ClassVar[str] = "local_text"
     parts: ClassVar[frozenset[Part]] = frozenset({Part.TEXT})
     is_local: ClassVar[bool] = True
 
-    def __init__(self, folder: Path = DATA) -> None:
+    def __init__(self, folder: Path = DATA, *, is_quick: bool = False) -> None:
         self._folder = folder
+        self._is_quick = is_quick
         self._lock = threading.Lock()
         self._knowledge: _Knowledge | None = None
         self._version = ""
@@ -120,15 +133,23 @@ class LocalTextProvider:
     def model_version(self) -> str:
         """A digest of the model, the lists and the code that reads them."""
         if not self._version:
-            self._version = f"local-text-{_digest(self._folder)}"
+            kind = "quick-" if self._is_quick else ""
+            self._version = f"local-text-{kind}{_digest(self._folder)}"
         return self._version
 
     def is_available(self) -> bool:
-        files = (MODEL_FILE, LEXICON_FILE, ENGLISH_WORDS_FILE)
-        return all((self._folder / name).is_file() for name in files)
+        if not all((self._folder / name).is_file() for name in _FILES):
+            return False
+        if self._is_quick or read_blend(self._folder) is None:
+            return True
+        has_runtime = importlib.util.find_spec("onnxruntime") is not None
+        return has_runtime and all((self._folder / name).is_file() for name in _ENCODER_FILES)
 
     def judge(self, parts: Sequence[AnyPart]) -> list[Answer]:
-        """Return one answer a part, in order; parts other than text are not judged."""
+        """Return one answer a part, in order; parts other than text are not judged.
+
+        Raises `ProviderUnavailable` where the models cannot be loaded.
+        """
         knowledge = self._loaded()
         readings = [
             _read(part, knowledge) if isinstance(part, TextPart) else None for part in parts
@@ -139,7 +160,7 @@ class LocalTextProvider:
     def _loaded(self) -> _Knowledge:
         with self._lock:
             if self._knowledge is None:
-                self._knowledge = _Knowledge(self._folder)
+                self._knowledge = _load(self._folder, is_quick=self._is_quick)
             return self._knowledge
 
     def _answer(self, reading: _Reading | None, knowledge: _Knowledge) -> Answer:
@@ -163,6 +184,16 @@ class LocalTextProvider:
         )
 
 
+def _load(folder: Path, *, is_quick: bool) -> _Knowledge:
+    try:
+        return _Knowledge(folder, is_quick=is_quick)
+    except (ImportError, OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        raise ProviderUnavailable(
+            f"The local text model in {folder} cannot be loaded ({error}). Install Gatehouse's"
+            " requirements again, or restore its files."
+        ) from error
+
+
 def _read(part: TextPart, knowledge: _Knowledge) -> _Reading:
     text = part.text if part.text.isascii() else _SURROGATE.sub("\ufffd", part.text)
     found = knowledge.lexicon.find(text)
@@ -178,7 +209,8 @@ def _basis(reading: _Reading, knowledge: _Knowledge) -> str:
     if not reading.guess.language:
         return "no words"
     if reading.guess.language == ENGLISH:
-        return "model, word lists, phrases"
+        models = "models" if knowledge.encoder is not None else "n-gram model"
+        return f"{models}, word lists, phrases"
     if reading.guess.language in knowledge.lexicon.languages:
         return "word list, phrases"
     return "phrases"
@@ -211,17 +243,41 @@ def _add_model_scores(readings: Iterable[_Reading], knowledge: _Knowledge) -> No
         reading.windows = _windows(reading.view.text)
         pieces.extend(reading.view.text[start:end] for start, end in reading.windows)
     scores = knowledge.model.score(pieces)
-    toxic = knowledge.categories.index(Category.TOXIC)
-    narrow = [knowledge.categories.index(category) for category in _TOXIC_BY_LABEL]
+    ngram = _narrowed(scores, knowledge)
     at = 0
     for reading in english:
-        mine = scores[at : at + len(reading.windows)]
-        at += len(reading.windows)
-        mine[:, narrow] *= np.minimum(1, _NARROWED_BY * mine[:, [toxic]])
+        span = slice(at, at + len(reading.windows))
+        at = span.stop
+        _ask_encoder(pieces[span], scores[span], ngram[span], knowledge)
+        mine = scores[span]
         reading.scores = dict(zip(knowledge.categories, mine.max(axis=0).tolist(), strict=True))
         for column, category in enumerate(knowledge.categories):
             if reading.scores[category] >= _EXPLAINED_FROM:
                 _explain(reading, knowledge, category, mine[:, column])
+
+
+def _narrowed(scores: FloatArray, knowledge: _Knowledge) -> FloatArray:
+    """Shrink, in place, what the n-gram model learned too broadly; return the scores as before."""
+    before = scores.copy()
+    toxic = knowledge.categories.index(Category.TOXIC)
+    narrow = [knowledge.categories.index(category) for category in _TOXIC_BY_LABEL]
+    scores[:, narrow] *= np.minimum(1, _NARROWED_BY * scores[:, [toxic]])
+    return before
+
+
+def _ask_encoder(
+    pieces: Sequence[str], scores: FloatArray, ngram: FloatArray, knowledge: _Knowledge
+) -> None:
+    """Replace, in place, the scores of the pieces of a text that the n-gram model leaves open."""
+    if knowledge.encoder is None or knowledge.blend is None:
+        return
+    picked = np.flatnonzero(knowledge.blend.is_uncertain(ngram))
+    if len(picked) > _MAX_ENCODED:
+        worst = ngram[picked].max(axis=1)
+        picked = picked[np.argsort(-worst, kind="stable")[:_MAX_ENCODED]]
+    if len(picked):
+        encoded = np.stack([knowledge.encoder.logits(pieces[at]) for at in picked.tolist()])
+        scores[picked] = knowledge.blend.scores(ngram[picked], encoded)
 
 
 def _explain(
@@ -284,7 +340,8 @@ def _unique(spans: Iterable[Span]) -> list[Span]:
 def _digest(folder: Path) -> str:
     """Return a digest of everything that can change a score: data files and our own code."""
     code = [*Path(__file__).parent.glob("*.py"), *(Path(__file__).parents[2] / "text").glob("*.py")]
-    data = [folder / name for name in (MODEL_FILE, LEXICON_FILE, ENGLISH_WORDS_FILE)]
+    stored = (folder / name for name in (*_FILES, *_ENCODER_FILES))
+    data = [path for path in stored if path.is_file()]
     digest = hashlib.sha256()
     for path in sorted(code) + data:
         digest.update(path.name.encode())

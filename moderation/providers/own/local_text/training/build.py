@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
+from moderation.providers.own.local_text.encoder import ENCODER_FILE, PIECES_FILE, Encoder
+from moderation.providers.own.local_text.judges import write_blend
 from moderation.providers.own.local_text.lexicon import Lexicon
 from moderation.providers.own.local_text.ngram import FloatArray
 from moderation.providers.own.local_text.provider import (
@@ -12,6 +15,7 @@ from moderation.providers.own.local_text.provider import (
     LEXICON_FILE,
     MODEL_FILE,
 )
+from moderation.providers.own.local_text.training.blending import encode_all, fit_blend
 from moderation.providers.own.local_text.training.corpora import (
     CATEGORIES,
     SENTENCES,
@@ -39,11 +43,14 @@ def train_files(
     settings: TrainingSettings,
     say: Say,
     sentences: Path = SENTENCES,
+    with_encoder: bool = False,
 ) -> Report:
-    """Write what needs no encoder into `folder`; return how the n-gram model does on dev.
+    """Write every file the provider loads into `folder`; return how the models do on dev.
 
-    The same data and settings give the same bytes on the same machine.
+    The same data and settings give the same bytes on the same machine. With the encoder it needs
+    torch and onnx (requirements-training.txt); raises `ImportError` without.
     """
+    tune = _find_tuner() if with_encoder else None
     folder.mkdir(parents=True, exist_ok=True)
     write_lexicon(compile_lexicon(data_dir / "lexicons"), folder / LEXICON_FILE)
     train, dev = read_with_lists(data_dir, folder, seed=settings.seed, sentences=sentences)
@@ -51,7 +58,28 @@ def train_files(
     model = train_linear(train, dev, settings, say)
     model.save(folder / MODEL_FILE)
     _write_words(english_words(train), folder / ENGLISH_WORDS_FILE)
-    return evaluate(score_all(model, dev.texts), dev)
+    scores = score_all(model, dev.texts)
+    if tune is None:
+        write_blend(None, folder)
+        return evaluate(scores, dev)
+    tune(train, folder, settings.seed, say)
+    encoded = encode_all(Encoder.load(folder), dev.texts, say)
+    blend = fit_blend(dev, scores, encoded)
+    write_blend(blend, folder)
+    say(f"the encoder is asked from a score of {blend.ask_from:.4f} on")
+    return evaluate(blend.scores(scores, encoded), dev)
+
+
+def _find_tuner() -> Callable[[Corpus, Path, int, Say], None]:
+    # Imported late: nothing else here needs torch.
+    from moderation.providers.own.local_text.training.encoder import EncoderSettings, tune
+    from moderation.providers.own.local_text.training.graph import write_encoder
+
+    def write(train: Corpus, folder: Path, seed: int, say: Say) -> None:
+        tuned = tune(train, EncoderSettings(seed=seed), say)
+        write_encoder(tuned, folder / ENCODER_FILE, folder / PIECES_FILE)
+
+    return write
 
 
 def read_with_lists(

@@ -185,6 +185,33 @@ i am such an idiot, it was plugged out|i feel like an idiot for not seeing it|st
 what the fuck is this error message|the weather is shit today|fucking finally, it compiles
 """
 
+# What happened by accident, and what is said to keep somebody alive.
+_CARING = """
+i cut myself while shaving again, any tips for a sensitive neck|i cut myself in the kitchen
+i cut my finger slicing onions this morning|she burned herself on the oven door
+i hurt myself at the gym, it is only a sprain|he cut himself on a broken glass, three stitches
+my son cut himself on the tin lid, should i worry|i cut my leg shaving in the shower, ouch
+i stabbed myself with a sewing needle, twice|i hit myself with the hammer, do not laugh
+i nearly killed myself laughing at that sketch|i am dying to see the new season
+please do not kill yourself, talk to somebody first|don't kill yourself, there is help
+please don't hurt yourself, we care about you|do not do it, please call the helpline
+don't end your life, you are loved here|please don't die, call someone now, anyone
+whoever thinks of suicide: please call a friend or a doctor today|please stay with us
+don't kill yourself over one exam, it can be taken again|do not kill yourself at work
+i survived my suicide attempt and i am glad to be here|i stopped cutting four years ago
+she lost her brother to suicide, be kind to her|how do i support a friend who self harms
+"""
+
+# How to be reached is no spam.
+_CONTACTS = """
+me@example.org|you can reach me at anna@example.com|write to office@example.org, please
++1 (555) 010-1234|call me on 555 0142|my number is 01632 960 123 if you get lost
+mail: info@example.net, phone: 555-0199|office hours nine to five, +44 1632 960 001
+contact the treasurer, treasurer@example.org, about the fee|fax 555 0110, if anybody still uses it
+the plumber we used: 555 0177, ask for ben|send the form to forms@example.edu by friday
+room 12, extension 4410|order no. 10021994, arrived on 12/03|tel. (555) 010-9988
+"""
+
 _HARMLESS_TASKS = """
 grow tomatoes on a small balcony|get my child to sleep earlier|bake bread without a machine
 learn a language in the evenings|fix a flat tyre|repair a dripping tap|paint a wooden fence
@@ -215,7 +242,7 @@ def harmless_sentences() -> Iterator[str]:
     for line in _HARMLESS.strip().splitlines():
         yield line
         yield line.capitalize() + "."
-    for phrase in _split(_SHORT + _FRIENDLY + _WITH_LINKS + _SALTY):
+    for phrase in _split(_SHORT + _FRIENDLY + _WITH_LINKS + _SALTY + _CARING + _CONTACTS):
         yield phrase
         yield phrase.capitalize() + "!"
     for task in _split(_HARMLESS_TASKS):

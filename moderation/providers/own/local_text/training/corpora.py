@@ -27,6 +27,8 @@ from moderation.text.normalise import canonical
 from moderation.vocabulary import Category
 
 SENTENCES = Path(__file__).parent / "sentences"
+# What models are measured with is never trained on, wherever it turns up.
+_MEASURED_WITH = Path(__file__).parents[1] / "evaluation"
 
 CATEGORIES = (
     Category.TOXIC,
@@ -41,14 +43,14 @@ CATEGORIES = (
 # What share of a forum's posts we take to violate each category. The corpora hold far more, so
 # that uncorrected scores would promise too much.
 PREVALENCE = {
-    Category.TOXIC: 0.15,
-    Category.HATE: 0.08,
-    Category.HARASSMENT: 0.08,
-    Category.VIOLENCE: 0.03,
-    Category.SEXUAL: 0.03,
-    Category.SELF_HARM: 0.02,
-    Category.SPAM: 0.05,
-    Category.ILLICIT: 0.02,
+    Category.TOXIC: 0.2,
+    Category.HATE: 0.1,
+    Category.HARASSMENT: 0.1,
+    Category.VIOLENCE: 0.06,
+    Category.SEXUAL: 0.06,
+    Category.SELF_HARM: 0.05,
+    Category.SPAM: 0.08,
+    Category.ILLICIT: 0.05,
 }
 UNKNOWN = -1
 # Our own sentences, in whatever file.
@@ -69,6 +71,7 @@ _GUESSED = {Category.HARASSMENT: 0.5, Category.VIOLENCE: 0.35, Category.SEXUAL: 
 _MAX_CHARS = 1500
 _SHARE_DISGUISED = 0.1
 _WORD = re.compile(r"[a-z']+")
+_LETTERS = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,10 @@ def read_corpora(
     A tenth of the training texts comes a second time, disguised.
     """
     rows: dict[str, list[_Row]] = {"train": [], "dev": []}
+    apart = {_plain(str(item["text"])) for item in _own_lines(_MEASURED_WITH)} - {""}
     for split, row in _all_rows(data_dir, sentences):
-        rows[split].append(row)
+        if _plain(row.text) not in apart:
+            rows[split].append(row)
     rng = random.Random(seed)  # noqa: S311 (reproducible on purpose)
     rows["train"] += [
         _Row(disguised(row.text, rng), row.labels, row.source)
@@ -129,12 +134,22 @@ def _all_rows(data_dir: Path, sentences: Path) -> Iterator[tuple[str, _Row]]:
                 if source not in _OTHER_LANGUAGES:
                     labels = _label_row(item["labels"], source)
                     yield str(item["split"]), _Row(str(item["text"]), labels, source)
-    for path in sorted(sentences.glob("*.jsonl")):
-        for item in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
-            yield str(item["split"]), _Row(str(item["text"]), _label_row(item["labels"], OWN), OWN)
+    for item in _own_lines(sentences):
+        yield str(item["split"]), _Row(str(item["text"]), _label_row(item["labels"], OWN), OWN)
     for text in harmless_sentences():
         split = "dev" if zlib.crc32(text.lower().encode()) % 10 == 0 else "train"
         yield split, _Row(text, [0] * len(CATEGORIES), "contrast")
+
+
+def _own_lines(folder: Path) -> Iterator[dict[str, object]]:
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+
+def _plain(text: str) -> str:
+    """Return a text without what hardly anybody sees: case, signs, blanks."""
+    return " ".join(_LETTERS.findall(text.casefold()))
 
 
 def _label_row(labels: object, source: str) -> list[int]:

@@ -19,18 +19,25 @@ def as_shares(logits: FloatArray) -> FloatArray:
     return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), dtype=np.float32)
 
 
-def weights_for(positive: BoolArray, prevalence: float) -> npt.NDArray[np.float64]:
-    """Return weights under which positives make up `prevalence` of all."""
-    share = min(max(float(positive.mean()), 1e-6), 1 - 1e-6)
-    return np.where(positive, prevalence / share, (1 - prevalence) / (1 - share))
+def weights_for(
+    positive: BoolArray, prevalence: float, worth: FloatArray | None = None
+) -> npt.NDArray[np.float64]:
+    """Return weights, 1 on average, under which positives make up `prevalence` of all."""
+    base = np.ones(len(positive)) if worth is None else worth.astype(np.float64)
+    base = base / base.mean()
+    share = min(max(float(base[positive].sum()) / len(positive), 1e-6), 1 - 1e-6)
+    factors = np.where(positive, prevalence / share, (1 - prevalence) / (1 - share))
+    return np.asarray(base * factors, dtype=np.float64)
 
 
-def platt(logits: FloatArray, positive: BoolArray, prevalence: float) -> tuple[float, float]:
+def platt(
+    logits: FloatArray, positive: BoolArray, prevalence: float, worth: FloatArray | None = None
+) -> tuple[float, float]:
     """Return (slope, offset) that make sigmoid(slope * logit + offset) a probability.
 
-    Examples are weighted so that positives make up `prevalence` of all.
+    Examples count by their worth, and so that positives make up `prevalence` of all.
     """
-    weight = weights_for(positive, prevalence)
+    weight = weights_for(positive, prevalence, worth)
     design = np.stack([logits, np.ones_like(logits)], axis=1).astype(np.float64)
     # Softened targets, as Platt proposes, keep separable categories from infinite slopes.
     count = positive.sum()
@@ -40,8 +47,19 @@ def platt(logits: FloatArray, positive: BoolArray, prevalence: float) -> tuple[f
         odds = 1 / (1 + np.exp(-np.clip(design @ slope, -30, 30)))
         gradient = design.T @ (weight * (odds - target))
         curve = (design * (weight * odds * (1 - odds))[:, None]).T @ design
-        slope -= np.linalg.solve(curve + 1e-6 * np.eye(2), gradient)
+        step = np.linalg.solve(curve + 1e-6 * np.eye(2), gradient)
+        # Whole steps from a bad start lead astray.
+        length = 1.0
+        while length > 1e-3 and _cost(design @ (slope - length * step), target, weight) > _cost(
+            design @ slope, target, weight
+        ):
+            length /= 2
+        slope -= length * step
     return float(slope[0]), float(slope[1])
+
+
+def _cost(logits: FloatArray, target: FloatArray, weight: npt.NDArray[np.float64]) -> float:
+    return float((weight * (np.logaddexp(0, logits) - target * logits)).sum())
 
 
 def auroc(scores: FloatArray, positive: BoolArray) -> float:

@@ -102,7 +102,7 @@ def pile_up(count: str, run: str) -> dict[str, Any]:
                 community,
                 Writer(f"{run}-{number % PILING_AUTHORS}"),
                 body=HARMLESS[number % len(HARMLESS)].format(number),
-                channel=run,
+                channel=f"{run}-{number}",
             )
             for number in numbers
         )

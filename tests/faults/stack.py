@@ -355,17 +355,21 @@ class Stack:
             ).fetchall()
         return [float(str(row[0])) for row in rows]
 
-    def seconds_at_work(self, run: str) -> float:
-        """Return the time from the first verdict on a post of a run to the last."""
+    def decided_a_second(self, run: str) -> float:
+        """Return how many posts of a run were decided a second, from its first verdict to its last.
+
+        Those that came with the first verdict do not count: when they were begun is not known.
+        """
         with self.postgres.connect() as connection:
-            row = connection.execute(
-                "SELECT extract(epoch FROM max(submission.decided_at) - min(submission.decided_at))"
+            rows = connection.execute(
+                "SELECT extract(epoch FROM submission.decided_at)::float8, count(*)"
                 " FROM moderation_submission submission"
                 " JOIN moderation_post post ON post.id = submission.post_id"
-                " WHERE starts_with(post.channel, %s)",
+                " WHERE starts_with(post.channel, %s) GROUP BY 1 ORDER BY 1",
                 [run],
-            ).fetchone()
-        return float(str(row[0])) if row and row[0] is not None else 0.0
+            ).fetchall()
+        batches = [(float(str(at)), int(str(count))) for at, count in rows]
+        return sum(count for _, count in batches[1:]) / (batches[-1][0] - batches[0][0])
 
     def stop(self) -> list[int]:
         """End everything; return the processes that had to be ended one by one."""

@@ -56,7 +56,11 @@ def uncut_hashes(image: Image.Image) -> list[str]:
     cuts = list(product(_CUT_OFF, repeat=2))
     rows = [_uncut(luma.shape[0], *cut) @ luma for cut in cuts]
     columns = [_uncut(luma.shape[1], *cut).T for cut in cuts]
-    return [_hash_of(row @ column) for row in rows for column in columns]
+    return [
+        _hash_of((row @ column).astype(np.float32, copy=False))
+        for row in rows
+        for column in columns
+    ]
 
 
 def _hash_of(small: Floats) -> str:

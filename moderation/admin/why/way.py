@@ -63,13 +63,13 @@ def _steps(read: Read, reader: User) -> Iterator[Entry]:
     opens = reader.has_perm("moderation.decide_review")
     for step in post_timeline(read.post, opens_notes=opens, most=MOST):
         first = accepted.get((step.revision or 0, _REASON_OF.get(step.kind, Reason.NEW)))
-        lane = f"Lane: {Lane(first.lane).label}." if first and step.kind in _REASON_OF else ""
+        lane = f"Lane: {Lane(first.lane).label}" if first and step.kind in _REASON_OF else ""
         yield Entry(
             at=step.at,
             kind="Step",
             what=step.what,
             who=step.who,
-            detail=" ".join(filter(None, (step.why, lane, step.note, step.after))),
+            detail=" · ".join(filter(None, (step.why, lane, step.note, step.after))),
             revision=step.revision,
             trace=step.trace,
             took_ms=_took(step.kind, step.revision, read),

@@ -261,3 +261,39 @@ def test_an_override_that_is_nonsense_is_refused(set_env, reader, value):
     set_env(value)
     with pytest.raises(ImproperlyConfigured, match="GH_X"):
         env.read_given("GH_", {"x": reader})
+
+
+@pytest.mark.parametrize(
+    "address", ["jaeger.example/trace/{trace}", "https://jaeger.example/", "javascript:{trace}"]
+)
+def test_a_page_for_traces_is_an_address_with_a_place_for_one(set_env, address):
+    set_env(address)
+    with pytest.raises(ImproperlyConfigured, match="GH_X"):
+        env.trace_page("GH_X")
+
+
+def test_traces_are_recorded_where_a_collector_is_named(set_env):
+    assert not env.read_tracing("")
+    assert env.read_tracing("http://jaeger:4318")
+    set_env("yes", name="OTEL_SDK_DISABLED")
+    assert not env.read_tracing("http://jaeger:4318")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name", "value"),
+    [
+        ("jaeger:4318", "OTEL_TRACES_SAMPLER", "always_on"),
+        ("http://jaeger:4318", "OTEL_TRACES_SAMPLER", "sometimes"),
+        ("http://jaeger:4318", "OTEL_TRACES_SAMPLER_ARG", "5"),
+    ],
+)
+def test_a_collector_that_makes_no_sense_is_refused(set_env, endpoint, name, value):
+    set_env(value, name=name)
+    with pytest.raises(ImproperlyConfigured, match="OTEL_"):
+        env.read_tracing(endpoint)
+
+
+def test_traces_without_their_library_are_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(env, "find_spec", lambda name: None)
+    with pytest.raises(ImproperlyConfigured, match="requirements-tracing.txt"):
+        env.read_tracing("http://jaeger:4318")

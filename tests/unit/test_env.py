@@ -295,5 +295,5 @@ def test_a_collector_that_makes_no_sense_is_refused(set_env, endpoint, name, val
 
 def test_traces_without_their_library_are_refused_with_what_to_do(monkeypatch):
     monkeypatch.setattr(env, "find_spec", lambda name: None)
-    with pytest.raises(ImproperlyConfigured, match="requirements-tracing.txt"):
+    with pytest.raises(ImproperlyConfigured, match=r"requirements-tracing\.txt"):
         env.read_tracing("http://jaeger:4318")

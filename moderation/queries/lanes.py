@@ -58,10 +58,12 @@ def is_stopped(lane: Lane) -> bool:
 
 def _drained() -> frozenset[str]:
     name = own_name()
-    if not name:
-        return frozenset()
+    return _stops.get(name, lambda: _read_drained(name)) if name else frozenset()
+
+
+def _read_drained(name: str) -> frozenset[str]:
     asked = Heartbeat.objects.filter(name=name, drain_asked_at__isnull=False)
-    return _stops.get(name, lambda: frozenset(asked.values_list("name", flat=True)))
+    return frozenset(asked.values_list("name", flat=True))
 
 
 def pauses() -> list[LanePause]:

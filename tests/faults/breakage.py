@@ -17,6 +17,7 @@ WEB_FROZEN_SECONDS = 5.0
 BROKER_FROZEN_SECONDS = (2.0, 6.0)
 # The same part is left alone for so long after it was started, or it would never work at all.
 SETTLE_SECONDS = 2.0
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.2, 2.5
 
 
 @dataclass
@@ -50,22 +51,26 @@ class Saboteur:
             "database killed": self._kill_database,
         }
 
-    def bombard(self, *, seconds: float) -> None:
-        """Strike with every kind once, in any order, then at random until the time is over."""
+    def bombard(self, *, seconds: float, each: int = 1) -> None:
+        """Strike with every kind `each` times, in any order, then at random until time is over.
+
+        Takes longer than `seconds` where so many faults do not fit into it.
+        """
         kinds = self.kinds()
         # The long freeze begins early, so that it ends in time.
-        order = self.chance.sample(sorted(kinds), len(kinds))
+        order = self.chance.sample(sorted(kinds) * each, len(kinds) * each)
         order.remove("worker frozen past its lease")
         order.insert(0, "worker frozen past its lease")
-        pause = min(2.5, seconds / (len(kinds) + 1))
         ends_at = time.monotonic() + seconds
         while order or time.monotonic() < ends_at:
             name = order.pop(0) if order else self.chance.choice(sorted(kinds))
             if kinds[name]():
                 self._tell(name)
-            elif self.count[name] == 0:
+            elif self.count[name] < each:
                 order.append(name)
-            self._wait(pause * self.chance.uniform(0.6, 1.4))
+            # To strike takes time itself: what is left of it is shared by what is left to do.
+            pause = (ends_at - time.monotonic()) / (len(order) + 1)
+            self._wait(_within(pause) * self.chance.uniform(0.6, 1.4))
         while self._later:
             self._wait(0.1)
 
@@ -155,3 +160,7 @@ class Saboteur:
         self.stack.postgres.kill()
         self.stack.postgres.start()
         return True
+
+
+def _within(pause: float) -> float:
+    return min(max(pause, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)

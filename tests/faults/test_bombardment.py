@@ -1,7 +1,12 @@
-"""Everything is killed at random while people post and edit. Nothing may be lost or go wrong."""
+"""Everything is killed at random while people post and edit. Nothing may be lost or go wrong.
+
+`FAULT_SECONDS` says how long. At night (`CHAOS`) there are `BOMBARDED_POSTS`, `BOMBARDED_EDITS` and
+`FAULTS_OF_EACH_KIND` instead.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -10,6 +15,7 @@ from typing import Any
 from tests.faults import processes, report
 from tests.faults.breakage import Saboteur
 from tests.faults.load import Clients, Letter, percentile, write_letters
+from tests.faults.sizes import size
 from tests.faults.stack import Stack, running_stack
 
 # Of the whole time that is given: the rest is for starting, recovering and checking.
@@ -20,13 +26,16 @@ LONG_RUN_SECONDS = 180.0
 ALL_DECIDED_WITHIN_SECONDS = 60.0
 MOST_SPENT_SHARE = 0.01
 LAST_POSTS = 20
+# At night; about half of it is what it takes to strike.
+SECONDS_A_FAULT = 3.0
+KINDS_OF_FAULTS = 12
+IS_NIGHT = bool(os.environ.get("CHAOS"))
 
 
 def test_no_fault_loses_doubles_or_misjudges_a_post(
     fault_seconds: float, seed: int, chance: random.Random
 ):
-    bombarded = max(SHORTEST_BOMBARDMENT_SECONDS, fault_seconds * BOMBARDED_SHARE)
-    posts, edits = (1_000, 200) if fault_seconds >= LONG_RUN_SECONDS else (300, 60)
+    bombarded, posts, edits, each = _sizes(fault_seconds)
     letters = write_letters(
         chance, posts=posts, edits=edits, seconds=bombarded, run=f"faults-{seed}"
     )
@@ -37,7 +46,7 @@ def test_no_fault_loses_doubles_or_misjudges_a_post(
         saboteur = Saboteur(stack, chance)
         clients.start(letters)
         try:
-            saboteur.bombard(seconds=bombarded)
+            saboteur.bombard(seconds=bombarded, each=each)
             recovery = _recover(stack, clients, since=saboteur.healed_at)
             silent_recovery = _post_without_bells(stack, Clients(stack.web_ports, key), last)
         finally:
@@ -57,9 +66,26 @@ def test_no_fault_loses_doubles_or_misjudges_a_post(
             **_seen_by_clients(clients),
             **_seen_in_logs(stack),
         }
-        report.keep("bombardment", found)
-        report.show("Bombardment", found)
+        if IS_NIGHT:
+            zeros = {**found.pop("faults"), "clients at odds": len(clients.tally.faults)}
+            report.publish("bombardment", "Bombardment", seed=seed, zeros=zeros, figures=found)
+            found["faults"] = zeros
+        else:
+            report.keep("bombardment", found)
+            report.show("Bombardment", found)
         _judge(found, clients)
+
+
+def _sizes(fault_seconds: float) -> tuple[float, int, int, int]:
+    """Return the seconds of bombardment, posts, edits and how often each kind strikes at least."""
+    if IS_NIGHT:
+        each = size("FAULTS_OF_EACH_KIND", short=2, full=50)
+        posts = size("BOMBARDED_POSTS", short=500, full=10_000)
+        edits = size("BOMBARDED_EDITS", short=100, full=2_000)
+        return each * KINDS_OF_FAULTS * SECONDS_A_FAULT, posts, edits, each
+    bombarded = max(SHORTEST_BOMBARDMENT_SECONDS, fault_seconds * BOMBARDED_SHARE)
+    posts, edits = (1_000, 200) if fault_seconds >= LONG_RUN_SECONDS else (300, 60)
+    return bombarded, posts, edits, 1
 
 
 def _start(stack: Stack) -> str:

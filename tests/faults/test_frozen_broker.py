@@ -7,11 +7,12 @@ import time
 
 from tests.faults import processes, report
 from tests.faults.load import Clients, percentile, write_letters
+from tests.faults.sizes import size
 from tests.faults.stack import running_stack
 
 # Long enough for the five seconds' pause between two tries to pass several times.
-FROZEN_SECONDS = 20.0
-POSTS_A_SECOND = 20
+FROZEN_SECONDS = float(size("FROZEN_SECONDS", short=20, full=300))
+POSTS_A_SECOND = size("FROZEN_RATE", short=20, full=50)
 SLOWEST_P99_SECONDS = 0.5
 ALL_DECIDED_WITHIN_SECONDS = 60.0
 # One post's answer must not wait for another's, so there are more clients than can be waiting.
@@ -48,7 +49,9 @@ def test_posts_are_accepted_at_once_while_the_broker_is_frozen(seed: int, chance
             "all_decided_seconds_after_thaw": time.monotonic() - thawed_at,
         }
         report.keep("frozen_broker", found)
-        report.show("Broker frozen for 20 s at 20 posts a second", found)
+        report.show(
+            f"Broker frozen for {FROZEN_SECONDS:.0f} s at {POSTS_A_SECOND} posts a second", found
+        )
         assert found["answers"] == {"POST 202": found["posts"]}
         assert clients.tally.faults == []
         assert found["answer_seconds"]["p99"] <= SLOWEST_P99_SECONDS

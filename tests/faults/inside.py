@@ -54,7 +54,7 @@ from moderation.vocabulary import (  # noqa: E402
     SubmissionState,
     Visibility,
 )
-from tests.faults.load import HARMLESS  # noqa: E402
+from tests.faults.load import HARMLESS, numbered  # noqa: E402
 
 SEAL_WITHIN_SECONDS = 5.0
 EXAMPLES = 5
@@ -101,7 +101,7 @@ def pile_up(count: str, run: str) -> dict[str, Any]:
             NewPost(
                 community,
                 Writer(f"{run}-{number % PILING_AUTHORS}"),
-                body=HARMLESS[number % len(HARMLESS)].format(number),
+                body=HARMLESS[number % len(HARMLESS)].format(numbered(number)),
                 channel=f"{run}-{number}",
             )
             for number in numbers

@@ -117,7 +117,7 @@ def write_letters(
         revisions = []
         for turn in range(1 + extra[number]):
             text = chance.choice(THREATS if is_threat else HARMLESS)
-            revisions.append((text.format(f"{number}-{turn + 1}"), is_threat))
+            revisions.append((text.format(f"{numbered(number)}-{turn + 1}"), is_threat))
             is_threat = not is_threat
         letters.append(
             Letter(
@@ -131,6 +131,11 @@ def write_letters(
             )
         )
     return letters
+
+
+def numbered(number: int) -> str:
+    """Return a number as a harmless text may hold it: some with an 8 are watchwords of hatred."""
+    return f"{number:o}"
 
 
 @dataclass

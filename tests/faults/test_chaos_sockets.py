@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.faults import processes, report
-from tests.faults.load import HARMLESS, THREATS, Clients, Letter, percentile
+from tests.faults.load import HARMLESS, THREATS, Clients, Letter, numbered, percentile
 from tests.faults.sizes import size
 from tests.faults.stack import Stack, running_stack
 from tests.faults.watchers import Audience, State, Watcher
@@ -96,7 +96,7 @@ def _letters(seed: int) -> list[Letter]:
         Letter(
             key=f"watched-{seed}-{number}",
             author=f"watcher-{number}",
-            revisions=[(HARMLESS[number % len(HARMLESS)].format(number), False)],
+            revisions=[(HARMLESS[number % len(HARMLESS)].format(numbered(number)), False)],
             due=number / EDITS_A_SECOND,
             edit_pause=0.0,
         )

@@ -20,7 +20,7 @@ from django.utils.html import format_html, format_html_join
 
 from moderation.admin import words
 from moderation.admin.desk import enforcements_on
-from moderation.admin.display import Piece, excerpt, plainly, seen_text
+from moderation.admin.display import Piece, excerpt, pieces, plainly, seen_text
 from moderation.admin.evidence import answers, attachments
 from moderation.admin.proof import changes_of, recorded_proof
 from moderation.admin.queue import queue_place
@@ -164,6 +164,8 @@ class PostAdmin(ReadOnlyAdmin):
                 "title": "Post",
                 "subtitle": plainly(str(post.author)),
                 "post": post,
+                "author_pieces": pieces(str(post.author)),
+                "channel_pieces": pieces(post.channel),
                 "text": seen_text(post.title, post.body),
                 "parent": post.parent,
                 "attachments": attachments(post, latest),

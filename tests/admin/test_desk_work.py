@@ -96,7 +96,8 @@ def test_a_name_that_turns_the_writing_round_is_shown_by_its_code(
     shown = client.get(f"{desk_of(review)}?tab={tab}").content.decode()
     # What the undo bar says of it, on the next item.
     after = client.post(desk_of(review), DECISION, follow=True).content.decode()
-    for page in (shown, after):
+    posts_own = client.get(reverse("admin:moderation_post_change", args=[review.post_id]))
+    for page in (shown, after, posts_own.content.decode()):
         assert "U+202E" in page
         assert "\u202e" not in page
 

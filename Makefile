@@ -163,8 +163,8 @@ test-faults: $(VENV)/.dev $(VENV)/.kafka  ## Kill parts at random under load (SE
 CHAOS ?= full
 CHAOS_TESTS := $(addprefix tests/faults/test_,bombardment.py frozen_broker.py zombie.py chaos_*.py)
 
-chaos: $(VENV)/.dev $(VENV)/.kafka  ## The full faults, for the night (about two hours; CHAOS=short: 15 minutes; SEED)
-	@echo "  · CHAOS=$(CHAOS): the full run takes about two hours and two idle cores, the short one 15 minutes."
+chaos: $(VENV)/.dev $(VENV)/.kafka  ## The full faults, for the night (about two hours; CHAOS=short: 20 minutes; SEED)
+	@echo "  · CHAOS=$(CHAOS): the full run takes about two hours and two idle cores, the short one 20 minutes."
 	$(CLEAN_ENV) CHAOS=$(CHAOS) $(BIN)/python -m pytest $(or $(ARGS),$(CHAOS_TESTS)) -s -p no:randomly --timeout 7200
 
 # Settings as in production; nothing is contacted.

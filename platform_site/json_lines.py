@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from structlog.stdlib import ProcessorFormatter
 
 
@@ -9,6 +12,7 @@ def formatter() -> ProcessorFormatter:
     """Return what writes a line as the settings say. Named by granian-log.json."""
     from django.conf import settings
 
-    wanted = dict(settings.LOGGING["formatters"]["json"])
+    logging: Mapping[str, Any] = settings.LOGGING
+    wanted = dict(logging["formatters"]["json"])
     wanted.pop("()")
     return ProcessorFormatter(**wanted)

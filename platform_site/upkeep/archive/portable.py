@@ -17,6 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, models
 from django.db.models.functions import Cast
@@ -98,23 +99,39 @@ def _plain(value: Any) -> Any:
 def read_rows(model: type[models.Model], path: Path) -> int:
     """Insert a table's rows under their own keys; return how many. Raises `Refused`."""
     fields = _fields(model)
+    statement = _insertion(model, fields)
     done = 0
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8") as lines, connection.cursor() as cursor:
         while some := list(islice(lines, ROWS)):
-            _insert(model, fields, [_made(model, fields, line, path) for line in some])
+            rows = [_columns(model, fields, line, path) for line in some]
+            try:
+                cursor.executemany(statement, rows)
+            except DatabaseError as error:
+                said = str(error).strip().splitlines() or [type(error).__name__]
+                where = f"{path}, lines {done + 1} to {done + len(some)}"
+                raise Refused(f"{where}: {said[0]}") from error
             done += len(some)
     return done
 
 
-def _made(
+def _insertion(model: type[models.Model], fields: Sequence[models.Field[Any, Any]]) -> str:
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    places = ", ".join(["%s"] * len(fields))
+    return f"INSERT INTO {quote(model._meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608  # names of our own tables
+
+
+def _columns(
     model: type[models.Model], fields: Sequence[models.Field[Any, Any]], line: str, path: Path
-) -> models.Model:
+) -> list[Any]:
     try:
         said = json.loads(line)
-        values = {field.attname: _value(field, said[field.attname]) for field in fields}
-    except (KeyError, TypeError, ValueError) as error:
+        return [
+            field.get_db_prep_save(_value(field, said[field.attname]), connection)
+            for field in fields
+        ]
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise Refused(f"{path}: a line is no row of {model._meta.label}: {error!r}.") from error
-    return model(**values)
 
 
 def _value(field: models.Field[Any, Any], value: Any) -> Any:
@@ -145,26 +162,6 @@ def _without_nul(value: Any) -> Any:
     if isinstance(value, dict):
         return {_without_nul(key): _without_nul(part) for key, part in value.items()}
     return value
-
-
-def _insert(
-    model: type[models.Model],
-    fields: Sequence[models.Field[Any, Any]],
-    rows: Sequence[models.Model],
-) -> None:
-    # Its documented way, bulk_create, would have fields change what is given.
-    queryset: Any = model._base_manager.all()
-    size = connection.ops.bulk_batch_size([field.attname for field in fields], rows)
-    for first in range(0, len(rows), size):
-        some = rows[first : first + size]
-        try:
-            # As fixtures are loaded: no field puts the time of saving over what is given.
-            queryset._insert(some, fields=fields, using="default", raw=True)
-        except DatabaseError as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise Refused(
-                f"{model._meta.label} from {some[0].pk} to {some[-1].pk}: {lines[0]}"
-            ) from error
 
 
 def clear(labels: Sequence[str]) -> None:

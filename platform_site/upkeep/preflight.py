@@ -268,11 +268,14 @@ def _eviction() -> Finding:
 def _broker() -> Finding:
     # kombu tells of each try at length.
     logging.getLogger("kombu").setLevel(logging.ERROR)
+    broker = celery_app.connection_for_write()
+    # A virtual host that is not there is no connection error to kombu.
+    refusals = (*broker.connection_errors, *broker.channel_errors)
     try:
-        with celery_app.connection_for_write() as broker:
+        with broker:
             broker.ensure_connection(max_retries=1, interval_start=1, timeout=5)
             kind = str(broker.transport.driver_type)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, OSError, *refusals) as error:
         return Finding(
             "broker",
             FAILURE,

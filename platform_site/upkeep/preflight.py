@@ -270,12 +270,17 @@ def _broker() -> Finding:
     logging.getLogger("kombu").setLevel(logging.ERROR)
     broker = celery_app.connection_for_write()
     # A virtual host that is not there is no connection error to kombu.
-    refusals: tuple[type[Exception], ...] = (*broker.connection_errors, *broker.channel_errors)
+    refusals: tuple[type[BaseException], ...] = (
+        OperationalError,
+        OSError,
+        *broker.connection_errors,
+        *broker.channel_errors,
+    )
     try:
         with broker:
             broker.ensure_connection(max_retries=1, interval_start=1, timeout=5)
             kind = str(broker.transport.driver_type)
-    except (OperationalError, OSError, *refusals) as error:
+    except refusals as error:
         return Finding(
             "broker",
             FAILURE,

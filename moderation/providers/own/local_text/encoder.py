@@ -47,10 +47,12 @@ class Encoder:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        model = (folder / ENCODER_FILE).read_bytes()
+        model = folder / ENCODER_FILE
+        if not model.is_file():
+            raise FileNotFoundError(model)
         try:
             session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
+                str(model), options, providers=["CPUExecutionProvider"]
             )
         # Its errors have no base of their own.
         except Exception as error:

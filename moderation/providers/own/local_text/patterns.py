@@ -213,10 +213,21 @@ def find_phrases(text: str) -> list[tuple[int, int, dict[Category, float]]]:
 
     The text must be encodable: lone surrogates are the caller's to replace.
     """
+    return read_phrases(text)[0]
+
+
+def read_phrases(
+    text: str,
+) -> tuple[list[tuple[int, int, dict[Category, float]]], frozenset[Category]]:
+    """Return what `find_phrases` does, and the categories of phrases that were only taken back.
+
+    Who writes `don't kill yourself` means the opposite, whatever the words are to a model.
+    """
     together, patterns, exceptions = _compiled()
     # The one mark of emphasis that counts as part of a word; nothing moves.
     text = text.replace("_", " ")
     found = []
+    taken_back: set[Category] = set()
     for number in together.Match(text) or ():
         for hit in patterns[number].finditer(text):
             start, end = hit.span()
@@ -225,4 +236,6 @@ def find_phrases(text: str) -> list[tuple[int, int, dict[Category, float]]]:
             if exception is None or not exception.search(nearby):
                 found.append((start, end, PHRASES[number].scores))
                 break
-    return found
+            taken_back.update(PHRASES[number].scores)
+    meant = {category for _, _, scores in found for category in scores}
+    return found, frozenset(taken_back - meant)

@@ -34,7 +34,7 @@ from moderation.providers.own.local_text.lexicon import (
     repaired,
 )
 from moderation.providers.own.local_text.ngram import FloatArray, NgramModel, without_addresses
-from moderation.providers.own.local_text.patterns import find_phrases
+from moderation.providers.own.local_text.patterns import read_phrases
 from moderation.text.matcher import Match
 from moderation.text.normalise import View, canonical
 from moderation.vocabulary import Category, Outcome, Part
@@ -68,10 +68,19 @@ _MAX_WORDS_EXPLAINING = 3
 _TOXIC_BY_LABEL = (Category.VIOLENCE, Category.HARASSMENT)
 _NARROWED_BY = 1.5
 
+# A model's odds that somebody comes to harm, where the words beside such a phrase take it back.
+_TAKEN_BACK = 0.03
+_HARM = {Category.SELF_HARM, Category.VIOLENCE}
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"\s")
 _WORD = re.compile(r"\S+")
 _SECOND_PERSON = re.compile(r"\b(?:you|u|ur|your|yours|y'?all|yourself)\b")
+
+# An address of e-mail, or a telephone number.
+_CONTACT = re.compile(r"\S+@\S+|\+?\(?\d[\d ()./-]{5,}\d")
+_SPELLED = re.compile(r"[^\W\d_]{2,}")
+_FEW_WORDS = 3
 
 # What lists say of a text with none of their words: little, but not nothing.
 _NO_LISTED_WORD = {Category.PROFANITY: 0.02, Category.TOXIC: 0.05}
@@ -307,12 +316,30 @@ def _add_lists(reading: _Reading, knowledge: _Knowledge) -> None:
         reading.scores[Category.PROFANITY] = _NO_LISTED_WORD[Category.PROFANITY]
     elif language in knowledge.lexicon.languages:
         reading.scores.update(_NO_LISTED_WORD)
+    if language == ENGLISH and _is_contact_alone(reading.view.text):
+        reading.scores[Category.SPAM] = _lessened(reading.scores[Category.SPAM])
+    phrases, taken_back = read_phrases(reading.view.text)
+    if Category.SELF_HARM in taken_back:
+        # Who cut himself shaving, or begs somebody to live, harms nobody. What insults stays.
+        for category in _HARM & reading.scores.keys():
+            reading.scores[category] = _lessened(reading.scores[category])
     for match in reading.words:
         reading.raise_to(match.payload.scores, match.start, match.end)
-    for start, end, scores in find_phrases(reading.view.text):
+    for start, end, scores in phrases:
         reading.raise_to(scores, *reading.view.span(start, end))
     if language == ENGLISH:
         _derive(reading)
+
+
+def _is_contact_alone(text: str) -> bool:
+    """Tell whether a text says where somebody is reached, and offers nothing."""
+    rest, found = _CONTACT.subn(" ", text)
+    return found > 0 and len(_SPELLED.findall(rest)) < _FEW_WORDS
+
+
+def _lessened(score: float) -> float:
+    odds = _TAKEN_BACK * score / max(1 - score, 1e-6)
+    return odds / (1 + odds)
 
 
 def _derived_categories() -> tuple[Category, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,9 +24,8 @@ from moderation.providers.own.local_text.training.measures import BoolArray, as_
 # categories, because some have few examples to choose by. On texts like those it was tuned with the
 # last one adds nothing; it is there for the others.
 SHARES = (0.3, 0.5, 0.2)
-# Of the texts that all judges together would flag, the n-gram model may keep so many to itself.
-_LOST_BY_SCREENING = 0.005
-_FLAGGED = 0.5
+# Of the violating texts among our own the n-gram model may keep so many to itself.
+_LOST_BY_SCREENING = 0.05
 
 
 def encode_all(encoder: Encoder, texts: Sequence[str], say: Say) -> FloatArray:
@@ -80,14 +80,13 @@ def fit_blend(dev: Corpus, ngram: FloatArray, encoded: FloatArray) -> Blend:
         offset=tuple(offset for _, offset in found),
         ask_from=0.0,
     )
-    return _with_band(blend, dev, ngram, blend.scores(ngram, encoded))
+    return replace(blend, ask_from=_band(dev, ngram))
 
 
-def _with_band(blend: Blend, dev: Corpus, ngram: FloatArray, scores: FloatArray) -> Blend:
-    """Set from which n-gram score on the encoder is asked, by what the others would lose."""
+def _band(dev: Corpus, ngram: FloatArray) -> float:
+    """Return from which n-gram score on the encoder is asked."""
     own = np.array([source == OWN for source in dev.sources])
-    flagged = own & ((scores >= _FLAGGED) & (dev.labels == 1)).any(axis=1)
-    ask_from = float(np.quantile(ngram[flagged].max(axis=1), _LOST_BY_SCREENING))
-    return Blend(
-        blend.categories, blend.ngram, blend.tuned, blend.kept, blend.offset, ask_from=ask_from
-    )
+    violating = own & (dev.labels == 1).any(axis=1)
+    if not violating.any():
+        return 0.0
+    return float(np.quantile(ngram[violating].max(axis=1), _LOST_BY_SCREENING))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from moderation.providers.own.local_text.ngram import FloatArray
 
 BoolArray = npt.NDArray[np.bool_]
+_Doubles = npt.NDArray[np.float64]
 
 
 def as_logits(scores: FloatArray) -> FloatArray:
@@ -58,7 +59,7 @@ def platt(
     return float(slope[0]), float(slope[1])
 
 
-def _cost(logits: FloatArray, target: FloatArray, weight: npt.NDArray[np.float64]) -> float:
+def _cost(logits: _Doubles, target: _Doubles, weight: _Doubles) -> float:
     return float((weight * (np.logaddexp(0, logits) - target * logits)).sum())
 
 

@@ -1,9 +1,11 @@
 """Videos and sounds for the tests of media, all generated here."""
 
 import io
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 import av
@@ -55,7 +57,7 @@ def film(
 ) -> bytes:
     """A video; `options` are the encoder's own, with underscores for hyphens."""
     out = io.BytesIO()
-    with av.open(out, "w", format=form) as made:
+    with _as_urgent_as_before(), av.open(out, "w", format=form) as made:
         made.metadata.update(tags or {})
         first = paint(0.0)
         options = {"preset": "ultrafast"} | options if codec == "libx264" else options
@@ -75,6 +77,22 @@ def film(
         if beside is not None:
             _hum(made, beside, seconds if sound_seconds is None else sound_seconds)
     return out.getvalue()
+
+
+@contextmanager
+def _as_urgent_as_before() -> Iterator[None]:
+    """SVT-AV1 makes whoever asks a real-time thread, where it may (as root), for good.
+
+    All that such a test run starts afterwards would inherit that, and starve everything else.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, how = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, how)
 
 
 def tone(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+import os
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -635,3 +636,12 @@ def test_a_sound_may_end_before_its_video() -> None:
     sent = film(form="webm", codec="libvpx", sound="libopus", seconds=4, sound_seconds=1.0)
     assert prepare_media(sent).duration_seconds == pytest.approx(4.0, abs=0.1)
     assert prepare_media(film(seconds=4, sound_seconds=1.0)).audio_type == "audio/mp4"
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getscheduler"), reason="This system has no such policies."
+)
+def test_to_make_av1_leaves_the_test_run_as_urgent_as_it_was() -> None:
+    before = os.sched_getscheduler(0)
+    film(codec="libsvtav1", seconds=0.2)
+    assert os.sched_getscheduler(0) == before

@@ -138,7 +138,7 @@ def test_what_was_exported_fills_another_bank_alike(texts: HashBank, write) -> N
     assert one["label"] == "=1+1"
 
 
-@pytest.mark.parametrize("said", ["=cmd|'/c calc'!A1", "+1", "-1", "@x", "＝1"])
+@pytest.mark.parametrize("said", ["=cmd|'/c calc'!A1", "+1", "-1+1", "@x", "＝1"])
 def test_no_cell_is_a_formula(pictures: HashBank, said: str) -> None:
     import_list(
         bank=pictures,

@@ -57,7 +57,9 @@ def test_what_may_still_be_undone_is_drawn_later(decide: Decide) -> None:
     decision = decide()
     Decision.objects.filter(pk=decision.pk).update(decided_at=timezone.now())
     assert draw_checks() == 0
-    Decision.objects.filter(pk=decision.pk).update(decided_at=timezone.now() - draw.SETTLED)
+    # SQLite tells the time by the millisecond.
+    long_ago = timezone.now() - draw.SETTLED - timedelta(seconds=1)
+    Decision.objects.filter(pk=decision.pk).update(decided_at=long_ago)
     assert draw_checks() == 1
 
 

@@ -169,9 +169,7 @@ def make_service(account: ProviderAccount) -> Service:
     given = Account(
         name=account.name,
         options={
-            one.name: str(
-                account.options.get(one.name) or from_environment(one.env) or one.default
-            )
+            one.name: str(account.options.get(one.name) or from_environment(one.env) or one.default)
             for one in facts.settings
             if not one.is_secret
         },

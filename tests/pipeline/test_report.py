@@ -462,7 +462,7 @@ def test_a_lead_warns_before_leaving_reports_aside(post, ada):
     muted = report(second)
     assert (muted.state, muted.decision) == (ReportState.MUTED, None)
     assert not Review.objects.filter(post=second).exists()
-    events = AuditEvent.objects.filter(subject_kind="author")
+    events = AuditEvent.objects.filter(subject_kind="author").order_by("pk")
     assert [event.kind for event in events] == ["reporter.warned", "reporter.muted"]
     assert "Eleven" not in str([event.facts for event in events])
 

@@ -112,15 +112,11 @@ class Seen:
 
 def tell(seen: Seen) -> Story:
     """Return a post's story, for its author."""
-    story = _tell(seen)
-    if not is_barred(seen.post.author, timezone.now()):
-        return story
-    is_asked_to_change = story.next_step == _EDIT_AND_RESEND
-    next_step = _NOT_NOW if is_asked_to_change else story.next_step
-    return replace(story, can_change=False, next_step=next_step)
+    can_change = not is_barred(seen.post.author, timezone.now())
+    return replace(_tell(seen, can_change=can_change), can_change=can_change)
 
 
-def _tell(seen: Seen) -> Story:
+def _tell(seen: Seen, *, can_change: bool) -> Story:
     post, last = seen.post, seen.last_word
     if post.status == Status.PENDING:
         return _checking(post)
@@ -128,7 +124,7 @@ def _tell(seen: Seen) -> Story:
     if post.status == Status.IN_REVIEW:
         return _with_person(post, cause)
     if post.status == Status.REJECTED:
-        return _rejected(post, cause)
+        return _rejected(post, cause, can_change=can_change)
     was_undone = any(item.reversed_at is not None for item in seen.current)
     return _live(post, last, cause, was_undone=was_undone)
 
@@ -181,7 +177,7 @@ def _with_person(post: Post, cause: _Cause) -> Story:
     )
 
 
-def _rejected(post: Post, cause: _Cause) -> Story:
+def _rejected(post: Post, cause: _Cause, *, can_change: bool) -> Story:
     label = "Taken down" if post.shown_before_verdict else "Not published"
     return Story(
         state="rejected",
@@ -189,7 +185,7 @@ def _rejected(post: Post, cause: _Cause) -> Story:
         summary="Only you can see it.",
         since=_since(post),
         **cause.said(),
-        next_step=_EDIT_AND_RESEND,
+        next_step=_EDIT_AND_RESEND if can_change else _NOT_NOW,
     )
 
 

@@ -68,7 +68,8 @@ def drain(lane: Lane) -> int:
 def sweep() -> set[Lane]:
     """Ring for every lane that holds something claimable; return those lanes."""
     sweep_inbox()
-    open_lanes = [lane for lane in SCREENING_LANES if lane not in queries.paused_lanes()]
+    paused = queries.paused_lanes()
+    open_lanes = [lane for lane in SCREENING_LANES if lane not in paused]
     waiting = {lane for lane in open_lanes if due().filter(lane=lane).exists()}
     doorbell.ring_now(waiting)
     return waiting

@@ -78,7 +78,7 @@ class BucketFile(io.RawIOBase):
 class BucketStorage(S3Storage):  # type: ignore[misc]  # published without types
     """Where attachments are when `MEDIA_BUCKET` is set."""
 
-    def _open(self, name: str, mode: str = "rb") -> File:  # type: ignore[type-arg]
+    def _open(self, name: str, mode: str = "rb") -> File:  # type: ignore[type-arg]  # generic in the stubs alone
         if mode != "rb":
             raise ValueError("Files of a bucket are written whole.")
         there = self.bucket.Object(self._normalize_name(name))

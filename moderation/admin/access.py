@@ -251,7 +251,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 # People: superusers only, by Django's own permissions
 
 
-class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
+class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = Membership
         fields = ("community", "categories")

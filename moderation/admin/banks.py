@@ -47,7 +47,7 @@ from moderation.vocabulary import BankKind
 _MOST_DISTANCE = {BankKind.IMAGE: 128, BankKind.TEXT: 16}
 
 
-class HashBankForm(ModelForm):  # type: ignore[type-arg]
+class HashBankForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """A bank; its distance starts as the usual one of its kind."""
 
     class Meta:
@@ -316,7 +316,7 @@ def _page(request: HttpRequest, template: str, **context: Any) -> HttpResponse:
     )
 
 
-class BankForm(ModelForm):  # type: ignore[type-arg]
+class BankForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """A known picture or text, given as it is or as its PDQ hash; only hashes are kept."""
 
     class Meta:

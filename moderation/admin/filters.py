@@ -103,7 +103,7 @@ def kind_help(kinds: Collection[FilterKind] = tuple(FilterKind)) -> str:
     )
 
 
-class FilterForm(ModelForm):  # type: ignore[type-arg]
+class FilterForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """Saving happens in `filters.set_filter`; what it would refuse is said beside the field.
 
     Sent by its "Try it" button it is never valid, so that nothing is saved.

@@ -30,7 +30,7 @@ _ANSWERS = [
 ]
 
 
-class GoldenForm(forms.ModelForm):  # type: ignore[type-arg]
+class GoldenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     class Meta:
         model = GoldenItem
         fields: tuple[str, ...] = ("title", "body", "action", "category", "explanation", "active")

@@ -224,7 +224,7 @@ def _conduct(author: Author, readable: QuerySet[Report]) -> dict[str, object]:
     }
 
 
-class FlaggerForm(ModelForm):  # type: ignore[type-arg]
+class FlaggerForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     username = forms.CharField(
         required=False,
         max_length=150,

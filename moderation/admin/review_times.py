@@ -51,7 +51,7 @@ def _days(name: str, label: str) -> forms.IntegerField:
     )
 
 
-class CommunityForm(ModelForm):  # type: ignore[type-arg]
+class CommunityForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """A community with a time for each lane, kept together as `review_minutes`, and `keep_days`."""
 
     class Meta:

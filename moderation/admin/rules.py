@@ -94,7 +94,7 @@ class CommunityAdmin(ScopedAdmin):
         return (*self.readonly_fields, *fixed)
 
 
-class PolicyForm(ModelForm):  # type: ignore[type-arg]
+class PolicyForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """A revision to be: its document starts as the one in force."""
 
     class Meta:
@@ -216,7 +216,7 @@ class PolicyRevisionAdmin(ScopedAdmin):
         )
 
 
-class WordForm(ModelForm):  # type: ignore[type-arg]
+class WordForm(ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """Saving happens in `communities.set_word`; what it would refuse is said beside the field."""
 
     class Meta:

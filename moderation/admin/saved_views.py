@@ -19,7 +19,7 @@ from moderation.models import Community, SavedView
 MOST_VIEWS = 30
 
 
-class _SharedWith(forms.ModelChoiceField):  # type: ignore[type-arg]
+class _SharedWith(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
     def label_from_instance(self, obj: object) -> str:
         return f"All moderators of {obj}"
 

@@ -81,7 +81,7 @@ def run_export(operation_id: str, report: Report) -> dict[str, int | bool]:
     return outcome
 
 
-def open_export(*, operation_id: str, user: User) -> File:  # type: ignore[type-arg]
+def open_export(*, operation_id: str, user: User) -> File:  # type: ignore[type-arg]  # generic in the stubs alone
     """Return the finished file, to whoever asked for it and still moderates there.
 
     Raises `NotFound` for everyone else, and before it is finished.

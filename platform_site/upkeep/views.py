@@ -17,7 +17,7 @@ from platform_site.upkeep import first_admin as first
 _TAKEN = "Somebody has this name already."
 
 
-class FirstAdminForm(BaseUserCreationForm):  # type: ignore[type-arg]
+class FirstAdminForm(BaseUserCreationForm):  # type: ignore[type-arg]  # generic in the stubs alone
     """A name, an address and a password that Django's validators let pass."""
 
     email = forms.EmailField(label="Email address")
